@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What an architecture owes the library: implemented by exactly one directory of arch/. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vmm/arch_types.h>
+#include <vmm/err.h>
+#include <vmm/mem.h>
+
+struct vmm_vm;
+struct vmm_vcpu;
+struct vmm_fdt;
+struct vmm_image;
+
+/** Give a vCPU its identity (AArch64: MPIDR_EL1 affinity from its index). Called once, by
+ * vmm_vm_init(). */
+void vmm_arch_vcpu_init(struct vmm_vcpu *vcpu);
+
+/** Registers as at reset, then entered at `entry` with `arg` (AArch64: EL1h, DAIF masked, x0 =
+ * arg). */
+void vmm_arch_vcpu_reset(struct vmm_vcpu *vcpu, uint64_t entry, uint64_t arg);
+
+/** Decode and handle one synchronous exit: emulate, inject, call, or crash the VM. Bounded work. */
+void vmm_arch_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit);
+
+/** An interrupt of the vCPU's own hardware fired and is masked at the host: raise its line. */
+void vmm_arch_private_irq(struct vmm_vcpu *vcpu, uint32_t intid);
+
+/**
+ * The guest is done with private interrupt `intid`: has its hardware line dropped?
+ * If so the host is told to unmask it.
+ * @return the line's level now.
+ */
+bool vmm_arch_private_irq_resample(struct vmm_vcpu *vcpu, uint32_t intid);
+
+/** The deadline of vmm_host_timer_set() has passed. */
+void vmm_arch_timer(struct vmm_vcpu *vcpu);
+
+/**
+ * When the vCPU's virtual timer will fire, on the scale of vmm_host_counter(); UINT64_MAX: not.
+ * For hosts whose hardware does not raise it while the vCPU waits.
+ */
+uint64_t vmm_arch_vtimer_deadline(struct vmm_vcpu *vcpu);
+
+/** Write the vCPU's registers to the log, for a crash report. */
+void vmm_arch_report(struct vmm_vcpu *vcpu);
+
+/**
+ * Recognise the architecture's own boot image format (AArch64: Image,
+ * Documentation/arm64/booting.rst).
+ * @param head The image's first bytes, `len` of them.
+ * @retval VMM_OK              `image` has its load offset, size in memory and entry.
+ * @retval VMM_ERR_UNSUPPORTED Not such an image.
+ * @retval VMM_ERR_FORMAT      Such an image, but its header is inconsistent; `diag` says how.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_arch_image_probe(const uint8_t *head, size_t len,
+                                                 struct vmm_image *image, struct vmm_diag *diag);
+
+/** e_machine of ELF files for this architecture. */
+uint16_t vmm_arch_elf_machine(void);
+
+/** Write the nodes that describe CPUs, firmware interface and timers. */
+void vmm_arch_fdt(struct vmm_fdt *fdt, const struct vmm_vm *vm);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Writes a flattened device tree in order (Devicetree Specification v0.4), over libfdt, with one
+ * sticky error. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vmm/err.h>
+
+/** Phandles of nodes that others refer to. */
+enum vmm_fdt_phandle { VMM_PHANDLE_GIC = 1, VMM_PHANDLE_APB_CLOCK = 2 };
+
+/** A device tree under construction. After the first error the calls do nothing. */
+struct vmm_fdt {
+    void *blob;
+    int err; /**< First libfdt error, 0 or negative. */
+};
+
+/** Start a tree in `room` bytes at `blob` and open the root node. */
+void vmm_fdt_begin(struct vmm_fdt *fdt, void *blob, size_t room);
+
+/**
+ * Close the root node and the tree.
+ * @retval VMM_ERR_NO_SPACE The room was too small; `diag` says so.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_fdt_end(struct vmm_fdt *fdt, size_t *size, struct vmm_diag *diag);
+
+void vmm_fdt_node(struct vmm_fdt *fdt, const char *name); /**< Open `name`. */
+void vmm_fdt_node_at(struct vmm_fdt *fdt, const char *name,
+                     uint64_t unit);                      /**< Open `name@unit`. */
+void vmm_fdt_close(struct vmm_fdt *fdt);                  /**< Close the open node. */
+void vmm_fdt_flag(struct vmm_fdt *fdt, const char *name); /**< Empty property. */
+void vmm_fdt_u32(struct vmm_fdt *fdt, const char *name, uint32_t value);
+void vmm_fdt_str(struct vmm_fdt *fdt, const char *name, const char *value);
+/** Property of `count` cells. */
+void vmm_fdt_cells(struct vmm_fdt *fdt, const char *name, const uint32_t *cell, size_t count);
+/** Property of `count` 64-bit values, two cells each (`reg` with #address-cells = #size-cells = 2).
+ */
+void vmm_fdt_u64s(struct vmm_fdt *fdt, const char *name, const uint64_t *value, size_t count);
+/** Property of `size` raw bytes: a list of strings with their NULs. */
+void vmm_fdt_bytes(struct vmm_fdt *fdt, const char *name, const void *bytes, size_t size);
+/** `interrupts` of one level-sensitive, active-high SPI (`intid` 32 and up), GIC binding. */
+void vmm_fdt_spi(struct vmm_fdt *fdt, uint32_t intid);

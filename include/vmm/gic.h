@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Arm Generic Interrupt Controller, versions 2 and 3: one state machine, two register layouts.
+ * Specs: GICv2 ARM IHI 0048B.b; GICv3 ARM IHI 0069G.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vmm/err.h>
+#include <vmm/irq.h>
+#include <vmm/irqchip.h>
+#include <vmm/mmio.h>
+#include <vmm/reg.h>
+#include <vmm/vm.h>
+
+#define VMM_LR_MAX 16        /**< ICH_LR<n>_EL2, n below 16; a GICv2 has at most 64, we use 16. */
+#define VMM_GIC_PRIVATE 32   /**< SGIs 0..15 and PPIs 16..31. */
+#define VMM_GIC_MAX_SPIS 988 /**< INTIDs 32..1019. */
+#define VMM_GIC_SPI_BANKS 31 /**< Banks of 32 SPIs. */
+
+/** State of an interrupt in a list register. */
+enum vmm_lr_state {
+    VMM_LR_INVALID = 0,
+    VMM_LR_PENDING = 1,
+    VMM_LR_ACTIVE = 2,
+    VMM_LR_PENDING_ACTIVE = 3,
+    VMM_LR_BUSY = 4, /**< Read only: not invalid, and the host cannot say more (seL4). */
+};
+
+/** One list register, free of a version's layout. */
+struct vmm_lr {
+    uint16_t intid;
+    uint8_t priority; /**< 0 is the highest. */
+    uint8_t source;   /**< GICv2 SGI: the requesting CPU, 0..7; else 0. */
+    uint8_t state;    /**< enum vmm_lr_state */
+    bool group1;
+    bool eoi; /**< Maintenance event when the guest deactivates it. */
+};
+
+/** 32 interrupts, one bit each: a GIC register of one bit per interrupt is one of these words. */
+struct vmm_gic_bank {
+    uint32_t group; /**< 1: group 1. */
+    uint32_t enabled;
+    uint32_t latch; /**< Pending by an edge or by a register write. */
+    uint32_t line;  /**< Level of the input. */
+    uint32_t edge;  /**< 1: edge-triggered, 0: level-sensitive. */
+    uint32_t active;
+    uint32_t in_lr;    /**< In a list register of vCPU owner[i]. */
+    uint32_t resample; /**< The input is hardware's: ask the architecture when the guest is done. */
+    uint8_t priority[32];
+    uint8_t target[32];     /**< v2: GICD_ITARGETSR byte. v3 SPIs: unused. */
+    uint8_t owner[32];      /**< vCPU in whose list register, or on which active. */
+    uint8_t sgi_source[16]; /**< v2, private bank: CPUs with this SGI pending. */
+};
+
+/** One vCPU's part: its private interrupts and its list registers. */
+struct vmm_gic_cpu {
+    struct vmm_gic_bank bank;
+    struct vmm_lr lr[VMM_LR_MAX]; /**< What was written last. */
+    uint32_t lr_used;             /**< Bit n: list register n is not known to be free. */
+    bool notify_empty;
+    bool awake; /**< v3: GICR_WAKER.ProcessorSleep is clear. */
+};
+
+/** A distributor with its redistributors or CPU interfaces. Embed by value. */
+struct vmm_gic {
+    struct vmm_vm *vm;
+    const struct vmm_gic_version *version;
+    uint16_t spi_count; /**< Multiple of 32; the last bank may be cut at INTID 1019. */
+    uint32_t ctlr;      /**< GICD_CTLR: the group enables. */
+    struct vmm_gic_cpu cpu[VMM_MAX_VCPUS];
+    struct vmm_gic_bank spi[VMM_GIC_SPI_BANKS];
+    uint64_t irouter[VMM_GIC_MAX_SPIS]; /**< v3: GICD_IROUTER<n>. */
+};
+
+struct vmm_gic_config {
+    unsigned version;   /**< 2 or 3. */
+    unsigned spi_count; /**< 32..988; rounded up to a multiple of 32, as GICD_TYPER tells it. */
+};
+
+/**
+ * Initialise a GIC for `vm` (whose vCPU count is final) and make it the VM's irqchip.
+ * @retval VMM_ERR_INVALID Version or SPI count out of range; version 2 with more than 8 vCPUs.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_gic_init(struct vmm_gic *gic, struct vmm_vm *vm,
+                                         const struct vmm_gic_config *config);
+
+/** The wire to SPI `intid` (32 and up, below the SPI count + 32), for a device. */
+struct vmm_irq_line vmm_gic_spi(struct vmm_gic *gic, uint32_t intid);
+
+/** GICD: 4 KiB (v2) or 64 KiB (v3). `dev` is the struct vmm_gic. */
+void vmm_gic_dist_mmio(void *dev, struct vmm_mmio *io);
+
+/** GICv3 redistributors: vmm_gic.vm->vcpu_count frames of 128 KiB, RD_base then SGI_base. */
+void vmm_gic_redist_mmio(void *dev, struct vmm_mmio *io);
+
+#define VMM_GICV2_DIST_SIZE 0x1000u
+#define VMM_GICV3_DIST_SIZE 0x10000u
+#define VMM_GICV3_REDIST_SIZE 0x20000u /**< Per vCPU. */
+
+/** All register tables of the model, for the table-validity test. */
+extern const struct vmm_reg_bank vmm_gicv2_dist_bank;
+extern const struct vmm_reg_bank vmm_gicv3_dist_bank;
+extern const struct vmm_reg_bank vmm_gicv3_redist_bank;

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Guest images: what they are, and where they go. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vmm/err.h>
+#include <vmm/mem.h>
+
+/** Bytes of an image, as the embedder holds them; trusted no more than a guest. */
+struct vmm_blob {
+    const uint8_t *data;
+    size_t size;
+};
+
+enum vmm_image_kind {
+    VMM_IMAGE_BOOT, /**< The architecture's boot image (AArch64: Image). */
+    VMM_IMAGE_ELF,  /**< ELF64, loaded at its physical addresses. */
+    VMM_IMAGE_FLAT, /**< Anything else: loaded at RAM base + VMM_FLAT_OFFSET and entered there. */
+};
+
+/** Where QEMU's `virt` loads a flat binary, from the start of RAM. */
+#define VMM_FLAT_OFFSET 0x80000u
+/** Room kept at the start of RAM, below a boot image, for the device tree. */
+#define VMM_BOOT_IMAGE_OFFSET 0x200000u
+
+/** A recognised kernel image. */
+struct vmm_image {
+    enum vmm_image_kind kind;
+    struct vmm_blob blob;
+    uint64_t load_offset; /**< BOOT: from a 2 MiB-aligned address. */
+    uint64_t mem_size;    /**< BOOT: bytes it needs from its load address, BSS included. */
+};
+
+/**
+ * Recognise a kernel image.
+ * @retval VMM_ERR_FORMAT      Empty, truncated or with an inconsistent header.
+ * @retval VMM_ERR_UNSUPPORTED For another architecture, compressed, or an ELF that is not ELF64
+ * little-endian.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_image_probe(struct vmm_image *image, struct vmm_blob blob,
+                                            struct vmm_diag *diag);
+
+/** A part of guest RAM that is taken, and by what. */
+struct vmm_span {
+    const char *what;
+    uint64_t base;
+    uint64_t size;
+};
+
+#define VMM_PLACE_MAX 24
+
+/** Which parts of guest RAM are taken, in no order. Starts zeroed. */
+struct vmm_placement {
+    struct vmm_span span[VMM_PLACE_MAX];
+    size_t count;
+};
+
+/**
+ * Take [base, base+size) for `what`.
+ * @retval VMM_ERR_INVALID size is 0.
+ * @retval VMM_ERR_RANGE   Not all guest RAM; `diag` names the range and the RAM.
+ * @retval VMM_ERR_OVERLAP Intersects what is taken; `diag` names both.
+ * @retval VMM_ERR_FULL    VMM_PLACE_MAX reached.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_place_at(struct vmm_placement *place, const struct vmm_mem *mem,
+                                         struct vmm_span span, struct vmm_diag *diag);
+
+/**
+ * Take `size` bytes for `what` at the lowest free address that is a multiple of `align`
+ * and not below `from`, inside one RAM region.
+ * @param[out] base The address.
+ * @retval VMM_ERR_NO_SPACE No room; `diag` names the size and the largest room.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_place_any(struct vmm_placement *place, const struct vmm_mem *mem,
+                                          struct vmm_span want, uint64_t align, uint64_t *base,
+                                          struct vmm_diag *diag);
+
+/** What vmm_image_load() puts into guest RAM. `initrd.size` 0: none. */
+struct vmm_boot_images {
+    struct vmm_image kernel;
+    struct vmm_blob initrd;
+};
+
+/** Where it went. */
+struct vmm_boot_layout {
+    vmm_gpa_t entry;
+    vmm_gpa_t initrd;
+    uint64_t initrd_size;
+    vmm_gpa_t fdt;
+    uint64_t fdt_room; /**< Bytes free for the device tree at `fdt`. */
+};
+
+/**
+ * Place kernel, initrd and device tree without overlaps and copy the first two; the rest of RAM
+ * must be zero already. The device tree goes to the start of RAM where the kernel leaves room
+ * (as QEMU's `virt` does), else to the lowest 2 MiB-aligned room.
+ * @retval VMM_ERR_* as vmm_place_at() and vmm_place_any(); nothing was written then.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_image_load(const struct vmm_mem *mem,
+                                           const struct vmm_boot_images *images,
+                                           struct vmm_boot_layout *layout, struct vmm_diag *diag);

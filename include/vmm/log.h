@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+#include <stdarg.h>
+#include <stdint.h>
+
+#include <vmm/err.h>
+
+enum vmm_log_level { VMM_LOG_ERROR, VMM_LOG_WARN, VMM_LOG_INFO, VMM_LOG_DEBUG };
+
+/** Lines that a guest can cause before it is silenced, and how fast they come back. */
+#define VMM_LOG_BURST 32u
+#define VMM_LOG_PER_SECOND 4u
+
+/** One VM's log: a threshold and a budget, so that a guest cannot flood the console. */
+struct vmm_log {
+    const char *name;         /**< Prefix of each line; static or the embedder's storage. */
+    enum vmm_log_level level; /**< Lines above it are dropped. */
+    uint32_t credit;          /**< Guest-caused lines left. */
+    uint32_t dropped;         /**< Guest-caused lines dropped since the last one shown. */
+    uint64_t refilled_at;     /**< Host counter at the last refill. */
+};
+
+void vmm_log_init(struct vmm_log *log, const char *name, enum vmm_log_level level);
+
+/** One line about the VM, without a newline; cut at 200 characters. Not for lines that a guest can
+ * cause at will. */
+VMM_PRINTF(3, 4) void vmm_log(struct vmm_log *log, enum vmm_log_level level, const char *fmt, ...);
+
+/** As vmm_log(), for lines that a guest causes: at most VMM_LOG_BURST, then VMM_LOG_PER_SECOND. */
+VMM_PRINTF(3, 4)
+void vmm_log_guest(struct vmm_log *log, enum vmm_log_level level, const char *fmt, ...);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* A whole virtual machine of a known type, built from its description. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vmm/console.h>
+#include <vmm/gic.h>
+#include <vmm/manifest.h>
+#include <vmm/pl011.h>
+#include <vmm/pl031.h>
+#include <vmm/vm.h>
+
+#define VMM_MACHINE_MMIO_MAX 16
+
+/** A window of guest-physical addresses. */
+struct vmm_window {
+    uint64_t base;
+    uint64_t size;
+};
+
+/** Memory map and interrupts of a machine type; a const table each. */
+struct vmm_machine_type {
+    const char *name;
+    struct vmm_window gicd;
+    struct vmm_window gicc; /**< GICv2: where the host maps the virtual CPU interface. */
+    struct vmm_window gicr; /**< GICv3. */
+    struct vmm_window uart;
+    struct vmm_window rtc;
+    uint32_t uart_intid;
+    uint32_t rtc_intid;
+    uint64_t ram_base;
+    unsigned spi_count;
+};
+
+/** One VM and its devices. Embed by value (about 60 KiB). */
+struct vmm_machine {
+    const struct vmm_machine_type *type;
+    struct vmm_vm_desc desc;
+    struct vmm_vm vm;
+    struct vmm_vcpu vcpu[VMM_MAX_VCPUS];
+    struct vmm_mem_region mem_region[VMM_MAX_RAM_REGIONS];
+    struct vmm_mmio_region mmio_region[VMM_MACHINE_MMIO_MAX];
+    struct vmm_gic gic;
+    struct vmm_pl011 uart;
+    struct vmm_pl031 rtc;
+    struct vmm_boot_layout layout; /**< Of the last vmm_machine_boot(). */
+};
+
+/**
+ * Build a VM of `desc->machine` with all its devices, without RAM.
+ * @retval VMM_ERR_UNSUPPORTED No such machine type; `diag` names those that exist.
+ * @retval VMM_ERR_INVALID     The description contradicts the machine type (RAM over devices, ...).
+ */
+VMM_MUST_CHECK enum vmm_err vmm_machine_init(struct vmm_machine *machine,
+                                             const struct vmm_vm_desc *desc,
+                                             struct vmm_console console, struct vmm_diag *diag);
+
+/** Give RAM region `index` of the description its memory: `desc.ram[index].size` bytes at `host`.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_machine_add_ram(struct vmm_machine *machine, size_t index,
+                                                uint8_t *host);
+
+/**
+ * First boot and each reboot: clear RAM, load the images, generate the device tree, reset all
+ * devices and the interrupt controller, and start vCPU 0.
+ * @retval VMM_ERR_* What does not fit or is malformed is in `diag`; the VM is not started.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_machine_boot(struct vmm_machine *machine, struct vmm_diag *diag);
+
+/** Where the last vmm_machine_boot() put the device tree; NULL before. `size` in bytes. */
+const void *vmm_machine_fdt(const struct vmm_machine *machine, size_t *size);

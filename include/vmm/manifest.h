@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The packed system: a flattened device tree (the manifest) followed by the guest images.
+ * The bindings are in docs/MANIFEST.md. Nothing in it is trusted to be well-formed.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vmm/err.h>
+#include <vmm/image.h>
+#include <vmm/log.h>
+#include <vmm/vm.h>
+
+#define VMM_MANIFEST_VERSION 1
+#define VMM_MAX_RAM_REGIONS 8
+
+/** One RAM region of a VM. */
+struct vmm_ram_range {
+    uint64_t base;
+    uint64_t size;
+};
+
+/** One VM as the manifest describes it. Pointers point into the pack. */
+struct vmm_vm_desc {
+    const char *name;
+    const char *machine;  /**< Machine type: "virt". */
+    const char *bootargs; /**< "" if none. */
+    unsigned cpu_count;   /**< 1..VMM_MAX_VCPUS. */
+    unsigned gic_version; /**< 2 or 3. */
+    enum vmm_log_level log_level;
+    struct vmm_ram_range ram[VMM_MAX_RAM_REGIONS]; /**< Sorted, disjoint, 4 KiB-aligned. */
+    size_t ram_count;
+    struct vmm_blob kernel;
+    struct vmm_blob initrd; /**< size 0: none. */
+};
+
+/** A checked packed system. */
+struct vmm_manifest {
+    struct vmm_blob pack;
+    size_t vm_count;
+};
+
+/**
+ * Check a packed system as a whole.
+ * @param pack 8-byte aligned; may be longer than the system (its size is in the manifest).
+ * @retval VMM_ERR_FORMAT      Not a manifest, truncated, or damaged.
+ * @retval VMM_ERR_UNSUPPORTED Another manifest version.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_manifest_open(struct vmm_manifest *manifest, struct vmm_blob pack,
+                                              struct vmm_diag *diag);
+
+/**
+ * Read and check the description of VM `index`.
+ * @retval VMM_ERR_INVALID index is not below vm_count.
+ * @retval VMM_ERR_FORMAT  A property is missing, malformed or out of range; `diag` names it.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_manifest_vm(const struct vmm_manifest *manifest, size_t index,
+                                            struct vmm_vm_desc *desc, struct vmm_diag *diag);

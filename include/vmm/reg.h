@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vmm/mmio.h>
+
+/* Access sizes, as a mask of sizes in bytes. */
+#define VMM_W8 1u
+#define VMM_W16 2u
+#define VMM_W32 4u
+#define VMM_W64 8u
+
+/**
+ * One register, or a run of equal registers, of a device.
+ *
+ * A device is a table of these sorted by `off`. What the table does not name,
+ * and a size that it does not allow, is RAZ/WI: no guest access can fail.
+ */
+struct vmm_reg {
+    const char *name;
+    uint32_t off;   /**< Bytes from the start of the bank; a multiple of `width`. */
+    uint16_t count; /**< Registers in the run, `width` bytes apart; at least 1. */
+    uint8_t width;  /**< Natural width in bytes: 1, 2, 4 or 8. */
+    uint8_t allow;  /**< VMM_W* mask of legal access sizes, none above `width`. */
+    uint64_t reset; /**< Value read when there is no `read` hook. */
+    uint64_t wmask; /**< Bits that a store may change; the others are WI. */
+    /** Value of register `n` of the run. NULL: reads as `reset`. May have side effects. */
+    uint64_t (*read)(void *dev, unsigned n);
+    /**
+     * Store to register `n` of the run. `mask` has the bits that this store may
+     * change: the lanes that the access covers, within `wmask`. `value` has no
+     * bit outside `mask`. NULL: WI.
+     */
+    void (*write)(void *dev, unsigned n, uint64_t value, uint64_t mask);
+};
+
+struct vmm_reg_bank {
+    const char *name;
+    uint32_t size; /**< Bytes of address space the bank claims. */
+    uint16_t count;
+    const struct vmm_reg *reg;
+};
+
+/** `old` with the bits of `mask` replaced by those of `value` (which has none outside `mask`). */
+static inline uint64_t vmm_reg_merge(uint64_t old, uint64_t value, uint64_t mask)
+{
+    return (old & ~mask) | value;
+}
+
+/** Perform `io` on a bank: find the register, check the size, mask, call the hook. */
+void vmm_reg_access(const struct vmm_reg_bank *bank, void *dev, struct vmm_mmio *io);
+
+/** True if the table is sorted, disjoint, inside the bank and each row within its documented
+ * ranges. */
+bool vmm_reg_bank_valid(const struct vmm_reg_bank *bank);

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vmm/irqchip.h>
+#include <vmm/log.h>
+#include <vmm/mem.h>
+#include <vmm/mmio.h>
+#include <vmm/vcpu.h>
+
+/** Most vCPUs that a VM can have. */
+#define VMM_MAX_VCPUS 8
+
+enum vmm_vm_state {
+    VMM_VM_CREATED,         /**< Not started, or reset and not started again. */
+    VMM_VM_RUNNING,         /**< At least one vCPU is not off. */
+    VMM_VM_OFF,             /**< The guest powered itself off. */
+    VMM_VM_RESET_REQUESTED, /**< The guest asked for a reboot; the machine does it. */
+    VMM_VM_CRASHED,         /**< Reported; cannot go on without a reset. */
+};
+
+/** One virtual machine. Storage of everything is the embedder's; nothing is shared between VMs. */
+struct vmm_vm {
+    const char *name;
+    enum vmm_vm_state state;
+    struct vmm_vcpu *vcpu;
+    size_t vcpu_count; /**< 1..VMM_MAX_VCPUS. */
+    struct vmm_mem mem;
+    struct vmm_mmio_map mmio;
+    struct vmm_irqchip irqchip;
+    struct vmm_log log;
+    uint32_t attention; /**< Bit n: vCPU n must be looked at when the event ends. */
+};
+
+/** What vmm_vm_init() needs; all storage stays the embedder's. */
+struct vmm_vm_config {
+    const char *name;
+    struct vmm_vcpu *vcpu;
+    size_t vcpu_count;
+    struct vmm_mem_region *mem_region;
+    size_t mem_capacity;
+    struct vmm_mmio_region *mmio_region;
+    size_t mmio_capacity;
+    enum vmm_log_level log_level;
+};
+
+/**
+ * Initialise a VM with no memory, no devices and no interrupt controller.
+ * @retval VMM_ERR_INVALID vcpu_count is 0 or above VMM_MAX_VCPUS, or a pointer is NULL.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_vm_init(struct vmm_vm *vm, const struct vmm_vm_config *config);
+
+/** Start vCPU 0 at `entry` with `arg`; the others stay off until the guest powers them up. */
+void vmm_vm_start(struct vmm_vm *vm, vmm_gpa_t entry, uint64_t arg);
+
+/** Power every vCPU off and leave the VM in `state` (OFF or RESET_REQUESTED or CREATED). */
+void vmm_vm_stop(struct vmm_vm *vm, enum vmm_vm_state state);
+
+/** The guest did what cannot be continued: report it and stop the VM, state CRASHED. */
+VMM_PRINTF(2, 3) void vmm_vm_crash(struct vmm_vcpu *vcpu, const char *fmt, ...);
+
+/** End of an event that came from a back end: wake and kick the vCPUs that it concerns. */
+void vmm_vm_settle(struct vmm_vm *vm);
