@@ -24,6 +24,7 @@ struct vmm_diag {
     char text[192];
 };
 
-/** Format into `diag` (truncating); return `err`, so that a caller can `return vmm_fail(...)`. */
+/** Format into `diag` (truncating; NULL: nowhere); return `err`, so that a caller can `return
+ * vmm_fail(...)`. */
 VMM_PRINTF(3, 4)
 enum vmm_err vmm_fail(struct vmm_diag *diag, enum vmm_err err, const char *fmt, ...);

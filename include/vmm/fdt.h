@@ -14,15 +14,19 @@ enum vmm_fdt_phandle { VMM_PHANDLE_GIC = 1, VMM_PHANDLE_APB_CLOCK = 2 };
 /** A device tree under construction. After the first error the calls do nothing. */
 struct vmm_fdt {
     void *blob;
-    int err; /**< First libfdt error, 0 or negative. */
+    int err;        /**< First libfdt error, 0 or negative. */
+    unsigned depth; /**< Open nodes, the root included. */
 };
 
-/** Start a tree in `room` bytes at `blob` and open the root node. */
+/** Start a tree in `room` bytes at `blob` (8-byte aligned; all rewritten) and open the root node.
+ */
 void vmm_fdt_begin(struct vmm_fdt *fdt, void *blob, size_t room);
 
 /**
  * Close the root node and the tree.
+ * @param[out] size Bytes of the finished tree.
  * @retval VMM_ERR_NO_SPACE The room was too small; `diag` says so.
+ * @retval VMM_ERR_INVALID  The calls were not in an order that makes a tree, or a name is too long.
  */
 VMM_MUST_CHECK enum vmm_err vmm_fdt_end(struct vmm_fdt *fdt, size_t *size, struct vmm_diag *diag);
 

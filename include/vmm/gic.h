@@ -12,35 +12,28 @@
 #include <vmm/err.h>
 #include <vmm/irq.h>
 #include <vmm/irqchip.h>
+#include <vmm/lr.h>
 #include <vmm/mmio.h>
 #include <vmm/reg.h>
 #include <vmm/vm.h>
 
-#define VMM_LR_MAX 16        /**< ICH_LR<n>_EL2, n below 16; a GICv2 has at most 64, we use 16. */
 #define VMM_GIC_PRIVATE 32   /**< SGIs 0..15 and PPIs 16..31. */
 #define VMM_GIC_MAX_SPIS 988 /**< INTIDs 32..1019. */
 #define VMM_GIC_SPI_BANKS 31 /**< Banks of 32 SPIs. */
 
-/** State of an interrupt in a list register. */
-enum vmm_lr_state {
-    VMM_LR_INVALID = 0,
-    VMM_LR_PENDING = 1,
-    VMM_LR_ACTIVE = 2,
-    VMM_LR_PENDING_ACTIVE = 3,
-    VMM_LR_BUSY = 4, /**< Read only: not invalid, and the host cannot say more (seL4). */
-};
+/**
+ * PPIs whose input is hardware of the vCPU, level-sensitive for good: the virtual timer's, 27
+ * (Arm BSA, DEN0094, PPI assignments). When the guest is done with one,
+ * vmm_arch_private_irq_resample() tells its level.
+ */
+#define VMM_GIC_RESAMPLED (UINT32_C(1) << 27)
 
-/** One list register, free of a version's layout. */
-struct vmm_lr {
-    uint16_t intid;
-    uint8_t priority; /**< 0 is the highest. */
-    uint8_t source;   /**< GICv2 SGI: the requesting CPU, 0..7; else 0. */
-    uint8_t state;    /**< enum vmm_lr_state */
-    bool group1;
-    bool eoi; /**< Maintenance event when the guest deactivates it. */
-};
-
-/** 32 interrupts, one bit each: a GIC register of one bit per interrupt is one of these words. */
+/**
+ * 32 interrupts, one bit each: a GIC register of one bit per interrupt is one of these words.
+ *
+ * An interrupt is pending if `latch | (line & ~edge)`. When it goes into a list register its
+ * latch goes with it and is remembered in `sent`: an edge that comes later is a new one.
+ */
 struct vmm_gic_bank {
     uint32_t group; /**< 1: group 1. */
     uint32_t enabled;
@@ -48,10 +41,11 @@ struct vmm_gic_bank {
     uint32_t line;  /**< Level of the input. */
     uint32_t edge;  /**< 1: edge-triggered, 0: level-sensitive. */
     uint32_t active;
-    uint32_t in_lr;    /**< In a list register of vCPU owner[i]. */
-    uint32_t resample; /**< The input is hardware's: ask the architecture when the guest is done. */
-    uint8_t priority[32];
-    uint8_t target[32];     /**< v2: GICD_ITARGETSR byte. v3 SPIs: unused. */
+    uint32_t in_lr;         /**< In a list register of vCPU owner[i], as far as is known. */
+    uint32_t sent;          /**< The latch is in the list register. Subset of in_lr. */
+    uint32_t drop;          /**< Deactivated by a register write while in_lr. */
+    uint8_t priority[32];   /**< Low three bits zero: a list register has 32 levels. */
+    uint8_t target[32];     /**< v2 SPIs: the GICD_ITARGETSR byte. */
     uint8_t owner[32];      /**< vCPU in whose list register, or on which active. */
     uint8_t sgi_source[16]; /**< v2, private bank: CPUs with this SGI pending. */
 };
@@ -59,10 +53,12 @@ struct vmm_gic_bank {
 /** One vCPU's part: its private interrupts and its list registers. */
 struct vmm_gic_cpu {
     struct vmm_gic_bank bank;
-    struct vmm_lr lr[VMM_LR_MAX]; /**< What was written last. */
-    uint32_t lr_used;             /**< Bit n: list register n is not known to be free. */
-    bool notify_empty;
-    bool awake; /**< v3: GICR_WAKER.ProcessorSleep is clear. */
+    struct vmm_lr lr[VMM_LR_MAX]; /**< What they held when last written or read. */
+    uint32_t lr_held;             /**< Bit n: lr[n] carries an interrupt that is in_lr. */
+    uint32_t lr_dirty;            /**< Bit n: lr[n] is not known to be free. */
+    uint32_t maybe;               /**< Bit b: bank b may have something for this vCPU. */
+    bool notify_empty;            /**< As last given to the host. */
+    bool awake;                   /**< v3: GICR_WAKER.ProcessorSleep is clear. */
 };
 
 /** A distributor with its redistributors or CPU interfaces. Embed by value. */
@@ -73,7 +69,7 @@ struct vmm_gic {
     uint32_t ctlr;      /**< GICD_CTLR: the group enables. */
     struct vmm_gic_cpu cpu[VMM_MAX_VCPUS];
     struct vmm_gic_bank spi[VMM_GIC_SPI_BANKS];
-    uint64_t irouter[VMM_GIC_MAX_SPIS]; /**< v3: GICD_IROUTER<n>. */
+    uint64_t irouter[VMM_GIC_MAX_SPIS]; /**< v3: GICD_IROUTER<n>, n from 32. */
 };
 
 struct vmm_gic_config {
@@ -94,7 +90,10 @@ struct vmm_irq_line vmm_gic_spi(struct vmm_gic *gic, uint32_t intid);
 /** GICD: 4 KiB (v2) or 64 KiB (v3). `dev` is the struct vmm_gic. */
 void vmm_gic_dist_mmio(void *dev, struct vmm_mmio *io);
 
-/** GICv3 redistributors: vmm_gic.vm->vcpu_count frames of 128 KiB, RD_base then SGI_base. */
+/**
+ * GICv3 redistributors: vmm_gic.vm->vcpu_count frames of 128 KiB, RD_base then SGI_base. The
+ * frame, not the accessing vCPU, says whose registers they are. `dev` is the struct vmm_gic.
+ */
 void vmm_gic_redist_mmio(void *dev, struct vmm_mmio *io);
 
 #define VMM_GICV2_DIST_SIZE 0x1000u

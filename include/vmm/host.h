@@ -11,9 +11,9 @@
 #include <stdint.h>
 
 #include <vmm/log.h>
+#include <vmm/lr.h>
 
 struct vmm_vcpu;
-struct vmm_lr;
 
 /* Registers */
 
@@ -34,9 +34,11 @@ void vmm_host_vcpu_kick(struct vmm_vcpu *vcpu);
 /** Number of list registers of the vCPU's virtual CPU interface, 1..VMM_LR_MAX. */
 unsigned vmm_host_lr_count(struct vmm_vcpu *vcpu);
 
-/** Read back list register `n` (below vmm_host_lr_count). seL4 cannot tell pending from active:
- * VMM_LR_BUSY. */
-struct vmm_lr vmm_host_lr_read(struct vmm_vcpu *vcpu, unsigned n);
+/**
+ * State of the interrupt in list register `n` (below vmm_host_lr_count). seL4 cannot tell pending
+ * from active: VMM_LR_BUSY.
+ */
+enum vmm_lr_state vmm_host_lr_state(struct vmm_vcpu *vcpu, unsigned n);
 
 /** Write list register `n`. */
 void vmm_host_lr_write(struct vmm_vcpu *vcpu, unsigned n, const struct vmm_lr *lr);

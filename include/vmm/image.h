@@ -17,7 +17,8 @@ struct vmm_blob {
 
 enum vmm_image_kind {
     VMM_IMAGE_BOOT, /**< The architecture's boot image (AArch64: Image). */
-    VMM_IMAGE_ELF,  /**< ELF64, loaded at its physical addresses. */
+    VMM_IMAGE_ELF,  /**< ELF64, loaded at its physical addresses. e_entry is taken as virtual, and
+                       as physical if no segment has it. */
     VMM_IMAGE_FLAT, /**< Anything else: loaded at RAM base + VMM_FLAT_OFFSET and entered there. */
 };
 
@@ -26,12 +27,13 @@ enum vmm_image_kind {
 /** Room kept at the start of RAM, below a boot image, for the device tree. */
 #define VMM_BOOT_IMAGE_OFFSET 0x200000u
 
-/** A recognised kernel image. */
+/** A recognised kernel image. A boot image is entered at its load address. */
 struct vmm_image {
     enum vmm_image_kind kind;
     struct vmm_blob blob;
     uint64_t load_offset; /**< BOOT: from a 2 MiB-aligned address. */
-    uint64_t mem_size;    /**< BOOT: bytes it needs from its load address, BSS included. */
+    uint64_t mem_size;    /**< BOOT: bytes it needs from its load address, BSS included; the file's
+                             size if that is more. */
 };
 
 /**
@@ -69,14 +71,20 @@ VMM_MUST_CHECK enum vmm_err vmm_place_at(struct vmm_placement *place, const stru
                                          struct vmm_span span, struct vmm_diag *diag);
 
 /**
- * Take `size` bytes for `what` at the lowest free address that is a multiple of `align`
- * and not below `from`, inside one RAM region.
+ * Take `want.size` bytes for `want.what` at the lowest free address that is a multiple of `align`
+ * (a power of two) and not below `want.base`, inside one RAM region.
  * @param[out] base The address.
+ * @retval VMM_ERR_INVALID  size is 0, or align is not a power of two.
  * @retval VMM_ERR_NO_SPACE No room; `diag` names the size and the largest room.
+ * @retval VMM_ERR_FULL     VMM_PLACE_MAX reached.
  */
 VMM_MUST_CHECK enum vmm_err vmm_place_any(struct vmm_placement *place, const struct vmm_mem *mem,
                                           struct vmm_span want, uint64_t align, uint64_t *base,
                                           struct vmm_diag *diag);
+
+/** Bytes free from `addr` on to what is taken next or to the end of its RAM region; 0 if none. */
+uint64_t vmm_place_room(const struct vmm_placement *place, const struct vmm_mem *mem,
+                        uint64_t addr);
 
 /** What vmm_image_load() puts into guest RAM. `initrd.size` 0: none. */
 struct vmm_boot_images {
@@ -96,7 +104,10 @@ struct vmm_boot_layout {
 /**
  * Place kernel, initrd and device tree without overlaps and copy the first two; the rest of RAM
  * must be zero already. The device tree goes to the start of RAM where the kernel leaves room
- * (as QEMU's `virt` does), else to the lowest 2 MiB-aligned room.
+ * (as QEMU's `virt` does), else to the lowest 2 MiB-aligned room; inside one RAM region, at most
+ * 2 MiB. The initrd goes above the kernel, 4 KiB-aligned.
+ * @param images The kernel as vmm_image_probe() recognised it.
+ * @retval VMM_OK               Loaded; `layout` is filled. Else it is unchanged.
  * @retval VMM_ERR_* as vmm_place_at() and vmm_place_any(); nothing was written then.
  */
 VMM_MUST_CHECK enum vmm_err vmm_image_load(const struct vmm_mem *mem,

@@ -8,6 +8,9 @@
 
 enum vmm_log_level { VMM_LOG_ERROR, VMM_LOG_WARN, VMM_LOG_INFO, VMM_LOG_DEBUG };
 
+/** Characters of a line; the rest is cut off. */
+#define VMM_LOG_LINE_MAX 200u
+
 /** Lines that a guest can cause before it is silenced, and how fast they come back. */
 #define VMM_LOG_BURST 32u
 #define VMM_LOG_PER_SECOND 4u
@@ -23,10 +26,13 @@ struct vmm_log {
 
 void vmm_log_init(struct vmm_log *log, const char *name, enum vmm_log_level level);
 
-/** One line about the VM, without a newline; cut at 200 characters. Not for lines that a guest can
- * cause at will. */
+/** One line about the VM, without a newline; cut at VMM_LOG_LINE_MAX characters. Not for lines that
+ * a guest can cause at will. */
 VMM_PRINTF(3, 4) void vmm_log(struct vmm_log *log, enum vmm_log_level level, const char *fmt, ...);
 
-/** As vmm_log(), for lines that a guest causes: at most VMM_LOG_BURST, then VMM_LOG_PER_SECOND. */
+/**
+ * As vmm_log(), for lines that a guest causes: at most VMM_LOG_BURST, then VMM_LOG_PER_SECOND.
+ * The first line shown after a silence comes with one more that counts the dropped ones.
+ */
 VMM_PRINTF(3, 4)
 void vmm_log_guest(struct vmm_log *log, enum vmm_log_level level, const char *fmt, ...);

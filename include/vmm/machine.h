@@ -2,6 +2,7 @@
 /* A whole virtual machine of a known type, built from its description. */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,11 +31,11 @@ struct vmm_machine_type {
     struct vmm_window rtc;
     uint32_t uart_intid;
     uint32_t rtc_intid;
-    uint64_t ram_base;
+    uint64_t ram_base; /**< All windows are below, all RAM is from here on. */
     unsigned spi_count;
 };
 
-/** One VM and its devices. Embed by value (about 60 KiB). */
+/** One VM and its devices. Embed by value (about 60 KiB); it points into itself: do not move it. */
 struct vmm_machine {
     const struct vmm_machine_type *type;
     struct vmm_vm_desc desc;
@@ -46,28 +47,40 @@ struct vmm_machine {
     struct vmm_pl011 uart;
     struct vmm_pl031 rtc;
     struct vmm_boot_layout layout; /**< Of the last vmm_machine_boot(). */
+    size_t fdt_size;               /**< Bytes at layout.fdt; 0 before the first boot. */
+    /** RAM is all zero: the next boot need not clear it. The embedder may set it after init. */
+    bool ram_is_clear;
 };
 
 /**
- * Build a VM of `desc->machine` with all its devices, without RAM.
+ * Build a VM of `desc->machine` with all its devices, without RAM. `vcpu[].host` is kept.
  * @retval VMM_ERR_UNSUPPORTED No such machine type; `diag` names those that exist.
- * @retval VMM_ERR_INVALID     The description contradicts the machine type (RAM over devices, ...).
+ * @retval VMM_ERR_INVALID     The description contradicts the machine type: RAM below its RAM base,
+ *                             or a vCPU count or GIC version that it cannot have.
  */
 VMM_MUST_CHECK enum vmm_err vmm_machine_init(struct vmm_machine *machine,
                                              const struct vmm_vm_desc *desc,
                                              struct vmm_console console, struct vmm_diag *diag);
 
-/** Give RAM region `index` of the description its memory: `desc.ram[index].size` bytes at `host`.
+/**
+ * Give RAM region `index` of the description its memory: `desc.ram[index].size` bytes at `host`.
+ * @retval VMM_ERR_INVALID No such region, or `host` is NULL.
+ * @retval VMM_ERR_OVERLAP The region was given already.
  */
 VMM_MUST_CHECK enum vmm_err vmm_machine_add_ram(struct vmm_machine *machine, size_t index,
                                                 uint8_t *host);
 
 /**
  * First boot and each reboot: clear RAM, load the images, generate the device tree, reset all
- * devices and the interrupt controller, and start vCPU 0.
- * @retval VMM_ERR_* What does not fit or is malformed is in `diag`; the VM is not started.
+ * devices and the interrupt controller, and start vCPU 0. No vCPU executes.
+ * @retval VMM_ERR_INVALID A RAM region has no memory yet.
+ * @retval VMM_ERR_*       As vmm_image_probe(), vmm_image_load() and vmm_fdt_end(). `diag` says
+ * what does not fit or is malformed; the VM is not started.
  */
 VMM_MUST_CHECK enum vmm_err vmm_machine_boot(struct vmm_machine *machine, struct vmm_diag *diag);
 
 /** Where the last vmm_machine_boot() put the device tree; NULL before. `size` in bytes. */
 const void *vmm_machine_fdt(const struct vmm_machine *machine, size_t *size);
+
+/** All machine types, NULL-terminated. */
+extern const struct vmm_machine_type *const vmm_machine_types[];

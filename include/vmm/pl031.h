@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* PrimeCell Real Time Clock (PL031). Spec: ARM DDI 0224C. */
+/*
+ * PrimeCell Real Time Clock (PL031). Spec: ARM DDI 0224C.
+ * It has no timer: a match raises the interrupt at the guest's next access to the device.
+ */
 #pragma once
 
 #include <stdint.h>
@@ -18,6 +21,7 @@ typedef uint64_t (*vmm_pl031_clock_fn)(void);
 struct vmm_pl031 {
     struct vmm_irq_line irq;
     vmm_pl031_clock_fn clock;
+    uint64_t seen; /**< clock() when the match was checked last. */
     uint32_t bias; /**< RTCDR minus clock(), modulo 2^32. */
     uint32_t mr;
     uint32_t lr;
@@ -34,7 +38,7 @@ void vmm_pl031_reset(struct vmm_pl031 *rtc);
 /** Register access; `dev` is the struct vmm_pl031. */
 void vmm_pl031_mmio(void *dev, struct vmm_mmio *io);
 
-/** Write the device's node. */
+/** Write the device's node; its clock is VMM_PHANDLE_APB_CLOCK. */
 void vmm_pl031_fdt(struct vmm_fdt *fdt, vmm_gpa_t base, uint32_t intid);
 
 extern const struct vmm_reg_bank vmm_pl031_bank;

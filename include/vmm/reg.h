@@ -24,15 +24,16 @@ struct vmm_reg {
     uint32_t off;   /**< Bytes from the start of the bank; a multiple of `width`. */
     uint16_t count; /**< Registers in the run, `width` bytes apart; at least 1. */
     uint8_t width;  /**< Natural width in bytes: 1, 2, 4 or 8. */
-    uint8_t allow;  /**< VMM_W* mask of legal access sizes, none above `width`. */
+    uint8_t allow;  /**< VMM_W* mask of legal access sizes, at least one, none above `width`. */
     uint64_t reset; /**< Value read when there is no `read` hook. */
-    uint64_t wmask; /**< Bits that a store may change; the others are WI. */
+    uint64_t
+        wmask; /**< Bits that a store may change; the others are WI. 0 if and only if no `write`. */
     /** Value of register `n` of the run. NULL: reads as `reset`. May have side effects. */
     uint64_t (*read)(void *dev, unsigned n);
     /**
      * Store to register `n` of the run. `mask` has the bits that this store may
      * change: the lanes that the access covers, within `wmask`. `value` has no
-     * bit outside `mask`. NULL: WI.
+     * bit outside `mask`, which is 0 for a store to lanes that are all WI. NULL: WI.
      */
     void (*write)(void *dev, unsigned n, uint64_t value, uint64_t mask);
 };
@@ -50,7 +51,10 @@ static inline uint64_t vmm_reg_merge(uint64_t old, uint64_t value, uint64_t mask
     return (old & ~mask) | value;
 }
 
-/** Perform `io` on a bank: find the register, check the size, mask, call the hook. */
+/**
+ * Perform `io` on a bank: find the register, check the size, mask, call the hook. `size` below
+ * `width` selects lanes (little-endian) where `allow` has it; no access reaches past its register.
+ */
 void vmm_reg_access(const struct vmm_reg_bank *bank, void *dev, struct vmm_mmio *io);
 
 /** True if the table is sorted, disjoint, inside the bank and each row within its documented

@@ -24,16 +24,26 @@ struct vmm_vcpu {
     enum vmm_vcpu_state state;
     bool flush_needed; /**< The irqchip must flush before the next resume. */
     struct vmm_arch_vcpu arch;
-    void *host; /**< The host's own; the library does not touch it. */
+    void *host; /**< The host's own; the library does not touch it, not even in vmm_vm_init(). */
 };
+
+/** True while the guest has the vCPU powered on: RUNNING or WAITING. */
+static inline bool vmm_vcpu_is_on(const struct vmm_vcpu *vcpu)
+{
+    return vcpu->state == VMM_VCPU_RUNNING || vcpu->state == VMM_VCPU_WAITING;
+}
+
+/** True if the irqchip has an interrupt that ends a WFI of `vcpu`. */
+bool vmm_vcpu_irq_pending(struct vmm_vcpu *vcpu);
 
 /** Called by an irqchip: the interrupts deliverable to `vcpu` may have changed. */
 void vmm_vcpu_attend(struct vmm_vcpu *vcpu);
 
-/** Start a vCPU that is not running at `entry` with `arg` (AArch64: x0), from its reset state. */
+/** Start a vCPU that is not on at `entry` with `arg` (AArch64: x0), from its reset state. Its VM is
+ * RUNNING. */
 void vmm_vcpu_start(struct vmm_vcpu *vcpu, uint64_t entry, uint64_t arg);
 
-/** Power a vCPU off. */
+/** Power a vCPU off; a CRASHED one stays so. What it means for the VM is the caller's to decide. */
 void vmm_vcpu_off(struct vmm_vcpu *vcpu);
 
 /** WFI: wait until an interrupt is pending; returns at once if one is. */
@@ -41,7 +51,8 @@ void vmm_vcpu_wait(struct vmm_vcpu *vcpu);
 
 /* Events: the host calls in, serialised per VM; none blocks. Each settles the VM. */
 
-/** The guest left for the hypervisor with a synchronous exception. */
+/** The guest left for the hypervisor with a synchronous exception. Ignored unless RUNNING: another
+ * vCPU may have stopped this one meanwhile. */
 void vmm_vcpu_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit);
 
 /** The virtual CPU interface asks for service (an EOI that we asked for, or room in the list

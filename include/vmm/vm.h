@@ -47,7 +47,7 @@ struct vmm_vm_config {
 };
 
 /**
- * Initialise a VM with no memory, no devices and no interrupt controller.
+ * Initialise a VM with no memory, no devices and no interrupt controller. `vcpu[].host` is kept.
  * @retval VMM_ERR_INVALID vcpu_count is 0 or above VMM_MAX_VCPUS, or a pointer is NULL.
  */
 VMM_MUST_CHECK enum vmm_err vmm_vm_init(struct vmm_vm *vm, const struct vmm_vm_config *config);
@@ -55,10 +55,22 @@ VMM_MUST_CHECK enum vmm_err vmm_vm_init(struct vmm_vm *vm, const struct vmm_vm_c
 /** Start vCPU 0 at `entry` with `arg`; the others stay off until the guest powers them up. */
 void vmm_vm_start(struct vmm_vm *vm, vmm_gpa_t entry, uint64_t arg);
 
-/** Power every vCPU off and leave the VM in `state` (OFF or RESET_REQUESTED or CREATED). */
+/**
+ * Power every vCPU off (CRASHED ones stay so) and leave the VM in `state` (OFF, RESET_REQUESTED or
+ * CREATED). vCPUs that were RUNNING are kicked: one that executes on another CPU must leave.
+ */
 void vmm_vm_stop(struct vmm_vm *vm, enum vmm_vm_state state);
 
-/** The guest did what cannot be continued: report it and stop the VM, state CRASHED. */
+/**
+ * Before a VM starts again: vCPUs as created, their registers at reset, no attention due, state
+ * CREATED. No vCPU executes. Memory, devices and the irqchip are the caller's.
+ */
+void vmm_vm_reset(struct vmm_vm *vm);
+
+/**
+ * The guest did what cannot be continued: log `fmt` and the registers, and stop the VM, state
+ * CRASHED. Does nothing if it has crashed already: the first reason counts.
+ */
 VMM_PRINTF(2, 3) void vmm_vm_crash(struct vmm_vcpu *vcpu, const char *fmt, ...);
 
 /** End of an event that came from a back end: wake and kick the vCPUs that it concerns. */

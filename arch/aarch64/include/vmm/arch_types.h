@@ -48,7 +48,8 @@ struct vmm_ptimer {
 
 /** AArch64's part of struct vmm_vcpu. */
 struct vmm_arch_vcpu {
-    uint64_t mpidr; /**< MPIDR_EL1 as the guest sees it. */
-    uint64_t mdscr; /**< MDSCR_EL1: kept, without effect. */
+    uint64_t mpidr;   /**< MPIDR_EL1 as the guest sees it. */
+    uint64_t mdscr;   /**< MDSCR_EL1: kept, without effect. */
+    uint64_t cntvoff; /**< CNTVOFF_EL2: the same for all vCPUs of a VM. */
     struct vmm_ptimer ptimer;
 };

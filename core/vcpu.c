@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <vmm/arch.h>
+#include <vmm/assert.h>
+#include <vmm/vm.h>
+
+void vmm_vcpu_attend(struct vmm_vcpu *vcpu)
+{
+    vcpu->flush_needed = true;
+    vcpu->vm->attention |= UINT32_C(1) << vcpu->id;
+}
+
+bool vmm_vcpu_irq_pending(struct vmm_vcpu *vcpu)
+{
+    const struct vmm_irqchip *irqchip = &vcpu->vm->irqchip;
+
+    return irqchip->ops != NULL && irqchip->ops->pending(irqchip->chip, vcpu);
+}
+
+void vmm_vcpu_start(struct vmm_vcpu *vcpu, uint64_t entry, uint64_t arg)
+{
+    vmm_assert(!vmm_vcpu_is_on(vcpu));
+    vmm_arch_vcpu_reset(vcpu, entry, arg);
+    vcpu->state = VMM_VCPU_RUNNING;
+    vmm_vcpu_attend(vcpu);
+}
+
+void vmm_vcpu_off(struct vmm_vcpu *vcpu)
+{
+    if (vcpu->state != VMM_VCPU_CRASHED) {
+        vcpu->state = VMM_VCPU_OFF;
+    }
+}
+
+void vmm_vcpu_wait(struct vmm_vcpu *vcpu)
+{
+    if (!vmm_vcpu_irq_pending(vcpu)) {
+        vcpu->state = VMM_VCPU_WAITING;
+    }
+}
+
+void vmm_vcpu_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
+{
+    /* While it waited for its turn, another vCPU may have stopped the VM. */
+    if (vcpu->state == VMM_VCPU_RUNNING) {
+        vmm_arch_exit(vcpu, exit);
+    }
+    vmm_vm_settle(vcpu->vm);
+}
+
+void vmm_vcpu_maintenance(struct vmm_vcpu *vcpu)
+{
+    vmm_vcpu_attend(vcpu);
+    vmm_vm_settle(vcpu->vm);
+}
+
+void vmm_vcpu_private_irq(struct vmm_vcpu *vcpu, uint32_t intid)
+{
+    vmm_arch_private_irq(vcpu, intid);
+    vmm_vm_settle(vcpu->vm);
+}
+
+void vmm_vcpu_timer(struct vmm_vcpu *vcpu)
+{
+    vmm_arch_timer(vcpu);
+    vmm_vm_settle(vcpu->vm);
+}
+
+void vmm_vcpu_prepare(struct vmm_vcpu *vcpu)
+{
+    const struct vmm_irqchip *irqchip = &vcpu->vm->irqchip;
+
+    if (!vcpu->flush_needed) {
+        return;
+    }
+    vcpu->flush_needed = false;
+    if (irqchip->ops != NULL) {
+        irqchip->ops->flush(irqchip->chip, vcpu);
+        vmm_vm_settle(vcpu->vm); /* An interrupt withdrawn here may be another vCPU's now. */
+    }
+}
