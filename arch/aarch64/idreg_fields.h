@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Fields of the ID registers that have a say in idreg.c. Names: Arm ARM DDI 0487, D19.2, G8.2. */
+#pragma once
+
+#include <vmm/bits.h>
+
+/* ID_PFR0_EL1, ID_PFR1_EL1, ID_PFR2_EL1 */
+#define PFR0_32_STATES BITS(15, 0) /* State3..State0 */
+#define PFR0_32_CSV2 BITS(19, 16)
+#define PFR0_32_DIT BITS(27, 24)
+#define PFR1_32_PROGMOD BITS(3, 0)
+#define PFR1_32_MPROGMOD BITS(11, 8)
+#define PFR1_32_GENTIMER BITS(19, 16)
+#define PFR1_32_GIC BITS(31, 28)
+#define PFR2_32_CSV3 BITS(3, 0)
+#define PFR2_32_SSBS BITS(7, 4)
+/* ID_DFR0_EL1, ID_ISAR1_EL1, ID_ISAR6_EL1, ID_MMFR4_EL1, ID_MMFR5_EL1 */
+#define DFR0_32_COPDBG BITS(3, 0)
+#define ISAR1_32_ENDIAN BITS(3, 0)
+#define ISAR6_32_SPECRES BITS(19, 16)
+#define MMFR4_32_SPECSEI BITS(3, 0)
+#define MMFR4_32_XNX BITS(11, 8)
+#define MMFR4_32_EVT BITS(31, 28)
+#define MMFR5_32_ETS BITS(3, 0)
+#define MMFR5_32_NTLBPA BITS(7, 4)
+
+/* ID_AA64PFR0_EL1 */
+#define PFR0_EL0 BITS(3, 0)
+#define PFR0_EL1 BITS(7, 4)
+#define PFR0_FP BITS(19, 16)
+#define PFR0_ADVSIMD BITS(23, 20)
+#define PFR0_GIC BITS(27, 24)
+#define PFR0_DIT BITS(51, 48)
+#define PFR0_CSV2 BITS(59, 56)
+#define PFR0_CSV3 BITS(63, 60)
+/* ID_AA64PFR1_EL1 */
+#define PFR1_BT BITS(3, 0)
+#define PFR1_SSBS BITS(7, 4)
+
+/* ID_AA64DFR0_EL1 */
+#define DFR0_DEBUGVER BITS(3, 0)
+#define DFR0_BRPS BITS(15, 12)
+#define DFR0_WRPS BITS(23, 20)
+#define DFR0_DOUBLELOCK BITS(39, 36)
+
+/* ID_AA64ISAR0_EL1 */
+#define ISAR0_AES BITS(7, 4)
+#define ISAR0_SHA1 BITS(11, 8)
+#define ISAR0_SHA2 BITS(15, 12)
+#define ISAR0_CRC32 BITS(19, 16)
+#define ISAR0_ATOMIC BITS(23, 20)
+#define ISAR0_RDM BITS(31, 28)
+#define ISAR0_SHA3 BITS(35, 32)
+#define ISAR0_SM3 BITS(39, 36)
+#define ISAR0_SM4 BITS(43, 40)
+#define ISAR0_DP BITS(47, 44)
+#define ISAR0_FHM BITS(51, 48)
+#define ISAR0_TS BITS(55, 52)
+#define ISAR0_TLB BITS(59, 56)
+#define ISAR0_RNDR BITS(63, 60)
+/* ID_AA64ISAR1_EL1 */
+#define ISAR1_DPB BITS(3, 0)
+#define ISAR1_JSCVT BITS(15, 12)
+#define ISAR1_FCMA BITS(19, 16)
+#define ISAR1_LRCPC BITS(23, 20)
+#define ISAR1_FRINTTS BITS(35, 32)
+#define ISAR1_SB BITS(39, 36)
+#define ISAR1_BF16 BITS(47, 44)
+#define ISAR1_DGH BITS(51, 48)
+#define ISAR1_I8MM BITS(55, 52)
+/* ID_AA64ISAR2_EL1 */
+#define ISAR2_RPRES BITS(7, 4)
+#define ISAR2_BC BITS(23, 20)
+#define ISAR2_CLRBHB BITS(31, 28)
+#define ISAR2_RPRFM BITS(51, 48)
+#define ISAR2_CSSC BITS(55, 52)
+
+/* ID_AA64MMFR0_EL1 */
+#define MMFR0_PARANGE BITS(3, 0)
+#define MMFR0_ASIDBITS BITS(7, 4)
+#define MMFR0_TGRAN16 BITS(23, 20)
+#define MMFR0_TGRAN64 BITS(27, 24)
+#define MMFR0_TGRAN4 BITS(31, 28)
+#define MMFR0_TGRAN16_2 BITS(35, 32)
+#define MMFR0_TGRAN64_2 BITS(39, 36)
+#define MMFR0_TGRAN4_2 BITS(43, 40)
+/* ID_AA64MMFR1_EL1 */
+#define MMFR1_HAFDBS BITS(3, 0)
+#define MMFR1_HPDS BITS(15, 12)
+#define MMFR1_PAN BITS(23, 20)
+#define MMFR1_ETS BITS(39, 36)
+#define MMFR1_AFP BITS(47, 44)
+#define MMFR1_NTLBPA BITS(51, 48)
+#define MMFR1_ECBHB BITS(63, 60)
+/* ID_AA64MMFR2_EL1 */
+#define MMFR2_CNP BITS(3, 0)
+#define MMFR2_UAO BITS(7, 4)
+#define MMFR2_LSM BITS(11, 8)
+#define MMFR2_VARANGE BITS(19, 16)
+#define MMFR2_CCIDX BITS(23, 20)
+#define MMFR2_ST BITS(31, 28)
+#define MMFR2_AT BITS(35, 32)
+#define MMFR2_IDS BITS(39, 36)
+#define MMFR2_TTL BITS(51, 48)
+#define MMFR2_BBM BITS(55, 52)
+#define MMFR2_E0PD BITS(63, 60)

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Exceptions that the guest takes to its EL1.
+ * Spec: Arm ARM DDI 0487, pseudocode AArch64.TakeException() and D1.3 (vector offsets).
+ * EL1 is always AArch64 here; EL0 may be AArch32. Not modelled, since not offered: TCO (MTE),
+ * ALLINT (NMI), EXLOCK (GCS).
+ */
+#include "a64.h"
+
+#define VECTOR_SP0 0x000u
+#define VECTOR_SPX 0x200u
+#define VECTOR_LOWER_64 0x400u
+#define VECTOR_LOWER_32 0x600u
+
+/* ITSTATE in an AArch32 SPSR: IT[7:2] is 15:10, IT[1:0] is 26:25 (DDI 0487, SPSR_EL2). */
+#define A32_IT_HIGH BITS(15, 10)
+#define A32_IT_LOW BITS(26, 25)
+#define IT_COND BITS(7, 5)
+#define IT_MASK BITS(4, 0)
+#define IT_LAST 0x07u /* Mask bits [2:0] clear: this was the block's last instruction. */
+
+bool vmm_a64_is_el0(uint64_t pstate)
+{
+    return (pstate & PSTATE_AARCH32) != 0 || FIELD_GET(PSTATE_EL, pstate) == 0;
+}
+
+static uint64_t vector_offset(uint64_t pstate)
+{
+    if ((pstate & PSTATE_AARCH32) != 0) {
+        return VECTOR_LOWER_32;
+    }
+    if (vmm_a64_is_el0(pstate)) {
+        return VECTOR_LOWER_64;
+    }
+    return (pstate & PSTATE_SP) != 0 ? VECTOR_SPX : VECTOR_SP0;
+}
+
+/* What is not named here (UAO, SS, IL, BTYPE, TCO) is zero after the entry. */
+static uint64_t entry_pstate(uint64_t old, uint64_t sctlr)
+{
+    uint64_t now = (old & (PSTATE_NZCV | PSTATE_DIT | PSTATE_PAN)) | PSTATE_DAIF | PSTATE_EL1H;
+
+    if ((sctlr & SCTLR_SPAN) == 0) {
+        now |= PSTATE_PAN;
+    }
+    if ((sctlr & SCTLR_DSSBS) != 0) {
+        now |= PSTATE_SSBS;
+    }
+    return now;
+}
+
+/* ESR.IL is 1 for all that we inject: EC 0, instruction aborts, data aborts without ISV. */
+static void take(struct vmm_vcpu *vcpu, uint64_t pstate, unsigned ec, uint64_t iss)
+{
+    uint64_t vector = vmm_host_reg_read(vcpu, VMM_REG_VBAR_EL1) + vector_offset(pstate);
+    uint64_t sctlr = vmm_host_reg_read(vcpu, VMM_REG_SCTLR_EL1);
+
+    vmm_host_reg_write(vcpu, VMM_REG_ESR_EL1, FIELD_PREP(ESR_EC, ec) | ESR_IL | iss);
+    vmm_host_reg_write(vcpu, VMM_REG_SPSR_EL1, pstate);
+    vmm_host_reg_write(vcpu, VMM_REG_ELR_EL1, vmm_host_reg_read(vcpu, VMM_REG_PC));
+    vmm_host_reg_write(vcpu, VMM_REG_PSTATE, entry_pstate(pstate, sctlr));
+    vmm_host_reg_write(vcpu, VMM_REG_PC, vector);
+}
+
+void vmm_a64_inject_undef(struct vmm_vcpu *vcpu)
+{
+    take(vcpu, vmm_host_reg_read(vcpu, VMM_REG_PSTATE), ESR_EC_UNKNOWN, 0);
+}
+
+void vmm_a64_inject_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit, unsigned fsc)
+{
+    uint64_t pstate = vmm_host_reg_read(vcpu, VMM_REG_PSTATE);
+    bool data = FIELD_GET(ESR_EC, exit->esr) == ESR_EC_DABT_LOWER;
+    unsigned ec = data ? ESR_EC_DABT_LOWER : ESR_EC_IABT_LOWER;
+    uint64_t iss = fsc;
+
+    if (data) {
+        iss |= exit->esr & (ISS_WNR | ISS_CM);
+    }
+    /* FnV says that FAR is not valid; it exists only for a synchronous external abort. */
+    if (fsc == FSC_EXTERNAL && FIELD_GET(ISS_FSC, exit->esr) == FSC_EXTERNAL) {
+        iss |= exit->esr & ISS_FNV;
+    }
+    vmm_host_reg_write(vcpu, VMM_REG_FAR_EL1, exit->far);
+    take(vcpu, pstate, vmm_a64_is_el0(pstate) ? ec : ec + ESR_EC_SAME_EL, iss);
+}
+
+/* AArch32.ITAdvance() */
+static uint64_t advance_it(uint64_t pstate)
+{
+    uint64_t it = FIELD_GET(A32_IT_HIGH, pstate) << 2 | FIELD_GET(A32_IT_LOW, pstate);
+
+    it = (it & IT_LAST) == 0 ? 0 : (it & IT_COND) | ((it << 1) & IT_MASK);
+    return (pstate & ~(A32_IT_HIGH | A32_IT_LOW)) | FIELD_PREP(A32_IT_HIGH, it >> 2) |
+           FIELD_PREP(A32_IT_LOW, it);
+}
+
+void vmm_a64_advance(struct vmm_vcpu *vcpu, uint64_t esr)
+{
+    uint64_t pstate = vmm_host_reg_read(vcpu, VMM_REG_PSTATE);
+    uint64_t after = pstate & ~PSTATE_SS;
+    unsigned length = (esr & ESR_IL) != 0 ? 4 : 2;
+
+    vmm_host_reg_write(vcpu, VMM_REG_PC, vmm_host_reg_read(vcpu, VMM_REG_PC) + length);
+    /* Bits 11:10 are BTYPE in AArch64 state, part of ITSTATE in AArch32. */
+    after = (pstate & PSTATE_AARCH32) != 0 ? advance_it(after) : after & ~PSTATE_BTYPE;
+    if (after != pstate) {
+        vmm_host_reg_write(vcpu, VMM_REG_PSTATE, after);
+    }
+}
