@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * GIC: the state of all interrupts, common to GICv2 (IHI 0048B.b) and GICv3 (IHI 0069G).
+ * Not modelled: the Security Extensions, LPIs, extended INTIDs, message-based SPIs, EOIcount (an
+ * interrupt made active by a register write is deactivated by EOI only once in a list register).
+ */
+#include "gic_model.h"
+
+#include <vmm/assert.h>
+#include <vmm/vcpu.h>
+
+struct vmm_gic_bank *vmm_gic_bank_of(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b)
+{
+    if (b == 0) {
+        return cpu != NULL ? &cpu->bank : NULL;
+    }
+    return b <= gic->spi_count / 32u ? &gic->spi[b - 1] : NULL;
+}
+
+uint32_t vmm_gic_ready(const struct vmm_gic *gic, const struct vmm_gic_bank *bank)
+{
+    uint32_t group_on = ((gic->ctlr & GICD_CTLR_ENABLE_GRP0) != 0 ? ~bank->group : 0) |
+                        ((gic->ctlr & GICD_CTLR_ENABLE_GRP1) != 0 ? bank->group : 0);
+
+    return gic_pending(bank) & bank->enabled & group_on & ~bank->active & ~bank->in_lr;
+}
+
+unsigned vmm_gic_route(const struct vmm_gic *gic, const struct vmm_gic_cpu *cpu, unsigned b,
+                       unsigned i)
+{
+    return b == 0 ? gic_cpu_id(gic, cpu) : gic->version->route(gic, 32 * b + i);
+}
+
+uint32_t vmm_gic_ready_for(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b)
+{
+    uint32_t ready = vmm_gic_ready(gic, vmm_gic_bank_of(gic, cpu, b));
+    unsigned id = gic_cpu_id(gic, cpu);
+
+    for (uint32_t left = ready; left != 0 && b != 0; left &= left - 1) {
+        if (vmm_gic_route(gic, cpu, b, gic_lowest(left)) != id) {
+            ready &= ~(left & -left);
+        }
+    }
+    return ready;
+}
+
+static void attend(struct vmm_gic *gic, unsigned id, unsigned b)
+{
+    if (id != GIC_NOBODY) {
+        gic->cpu[id].maybe |= UINT32_C(1) << b;
+        vmm_vcpu_attend(&gic->vm->vcpu[id]);
+    }
+}
+
+/* A vCPU that is off will not flush: what it held becomes free for others at once. */
+static void attend_owner(struct vmm_gic *gic, unsigned id, unsigned b)
+{
+    if (gic->vm->vcpu[id].state == VMM_VCPU_OFF) {
+        vmm_gic_lr_forget(gic, &gic->cpu[id]);
+    }
+    attend(gic, id, b);
+}
+
+void vmm_gic_touch(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b, uint32_t bits)
+{
+    struct vmm_gic_bank *bank = vmm_gic_bank_of(gic, cpu, b);
+    uint32_t owned = bits & (bank->in_lr | bank->active);
+
+    for (; owned != 0; owned &= owned - 1) {
+        unsigned owner = bank->owner[gic_lowest(owned)];
+
+        if (owner != GIC_NOBODY) {
+            attend_owner(gic, owner, b);
+        }
+    }
+    for (uint32_t left = bits & vmm_gic_ready(gic, bank); left != 0; left &= left - 1) {
+        attend(gic, vmm_gic_route(gic, cpu, b, gic_lowest(left)), b);
+    }
+}
+
+void vmm_gic_touch_all(struct vmm_gic *gic)
+{
+    for (unsigned id = 0; id < gic->vm->vcpu_count; id++) {
+        gic->cpu[id].maybe = UINT32_MAX >> (31 - gic->spi_count / 32u);
+        vmm_vcpu_attend(&gic->vm->vcpu[id]);
+    }
+}
+
+void vmm_gic_sgi(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned sgi, unsigned source)
+{
+    if (gic->version->sgi_has_source) {
+        cpu->bank.sgi_source[sgi] |= (uint8_t)(1u << source);
+    }
+    cpu->bank.latch |= UINT32_C(1) << sgi;
+    vmm_gic_touch(gic, cpu, 0, UINT32_C(1) << sgi);
+}
+
+static void set_line(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, uint32_t intid, bool level)
+{
+    struct vmm_gic_bank *bank = vmm_gic_bank_of(gic, cpu, intid / 32);
+    uint32_t bit = UINT32_C(1) << (intid % 32);
+
+    if (((bank->line & bit) != 0) == level) {
+        return;
+    }
+    bank->line ^= bit;
+    if (level) {
+        bank->latch |= bit & bank->edge;
+    }
+    vmm_gic_touch(gic, cpu, intid / 32, bit);
+}
+
+static void set_spi(void *chip, uint32_t intid, bool level)
+{
+    set_line(chip, NULL, intid, level);
+}
+
+struct vmm_irq_line vmm_gic_spi(struct vmm_gic *gic, uint32_t intid)
+{
+    vmm_assert(intid >= VMM_GIC_PRIVATE && intid - VMM_GIC_PRIVATE < gic->spi_count);
+    vmm_assert((gic_implemented(intid / 32) >> (intid % 32) & 1) != 0);
+    return (struct vmm_irq_line) { set_spi, gic, intid };
+}
+
+void vmm_gic_set_private(void *chip, struct vmm_vcpu *vcpu, uint32_t intid, bool level)
+{
+    struct vmm_gic *gic = chip;
+
+    vmm_assert(intid >= 16 && intid < VMM_GIC_PRIVATE);
+    set_line(gic, &gic->cpu[vcpu->id], intid, level);
+}
+
+/* The wires keep their levels: they are not ours. */
+static void reset_bank(struct vmm_gic_bank *bank)
+{
+    *bank = (struct vmm_gic_bank) { .line = bank->line };
+}
+
+/*
+ * Whatever a list register held is void, and what it holds now is unknown: BUSY is a state that
+ * flush never wants, so it writes the register.
+ */
+static void reset_cpu(struct vmm_gic_cpu *cpu)
+{
+    reset_bank(&cpu->bank);
+    cpu->bank.edge = GIC_SGIS;
+    /* GICD_ISENABLER0, GICR_ISENABLER0: implementation defined. As Linux KVM: on, writable. */
+    cpu->bank.enabled = GIC_SGIS;
+    cpu->lr_held = 0;
+    cpu->lr_dirty = UINT32_MAX;
+    cpu->awake = false;
+    for (unsigned n = 0; n < VMM_LR_MAX; n++) {
+        cpu->lr[n] = (struct vmm_lr) { .state = VMM_LR_BUSY };
+    }
+}
+
+void vmm_gic_reset(void *chip)
+{
+    struct vmm_gic *gic = chip;
+
+    gic->ctlr = 0;
+    for (unsigned i = 0; i < gic->vm->vcpu_count; i++) {
+        reset_cpu(&gic->cpu[i]);
+    }
+    for (unsigned b = 0; b < gic->spi_count / 32u; b++) {
+        reset_bank(&gic->spi[b]);
+    }
+    for (unsigned i = 0; i < VMM_GIC_MAX_SPIS; i++) {
+        gic->irouter[i] = 0;
+    }
+    vmm_gic_touch_all(gic);
+}
+
+enum vmm_err vmm_gic_init(struct vmm_gic *gic, struct vmm_vm *vm,
+                          const struct vmm_gic_config *config)
+{
+    /* IHI 0048B.b 1.1: at most eight CPU interfaces. */
+    if ((config->version != 2 && config->version != 3) || config->spi_count < 32 ||
+        config->spi_count > VMM_GIC_MAX_SPIS || (config->version == 2 && vm->vcpu_count > 8)) {
+        return VMM_ERR_INVALID;
+    }
+    *gic = (struct vmm_gic) {
+        .vm = vm,
+        .version = config->version == 2 ? &vmm_gic_v2 : &vmm_gic_v3,
+        .spi_count = (uint16_t)((config->spi_count + 31) / 32 * 32),
+    };
+    vmm_gic_reset(gic);
+    vm->irqchip = (struct vmm_irqchip) { &gic->version->ops, gic };
+    return VMM_OK;
+}
+
+void vmm_gic_dist_mmio(void *dev, struct vmm_mmio *io)
+{
+    struct vmm_gic *gic = dev;
+    struct gic_view view = { gic, NULL };
+
+    if (gic->version->dist_is_banked) {
+        view.cpu = &gic->cpu[io->vcpu->id];
+    }
+    vmm_gic_sync_access(gic, io->vcpu);
+    vmm_reg_access(gic->version->dist, &view, io);
+}

@@ -1,0 +1,396 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * GIC: between the state and the list registers of a vCPU (IHI 0048B.b chapter 5, GICH_LRn;
+ * IHI 0069G chapter 12, ICH_LR<n>_EL2).
+ *
+ * sync takes back all that the hardware knows; what is merely pending leaves the list register
+ * for the model, so that flush chooses afresh by priority. flush writes only the registers whose
+ * content differs. Both are bounded by the list registers (16) and the interrupts (1020).
+ */
+#include "gic_model.h"
+
+#include <string.h>
+
+#include <vmm/arch.h>
+#include <vmm/host.h>
+#include <vmm/vcpu.h>
+
+/* The interrupts to go into free list registers: the `room` most urgent ones, in order. */
+struct queue {
+    uint32_t key[VMM_LR_MAX]; /* Lowest first: KEY_PENDING | priority << 16 | INTID. */
+    unsigned count;
+    unsigned room;
+    bool overflow; /* There are more. */
+};
+
+/* An active interrupt is put ahead of all pending ones: without it, an EOI would be lost. */
+#define KEY_PENDING (UINT32_C(1) << 24)
+#define KEY_INTID(key) ((key)&0xffffu)
+
+/* The rest of a list register's interrupt, found once. */
+struct place {
+    struct vmm_gic_bank *bank;
+    unsigned b;
+    unsigned i;
+    uint32_t bit;
+};
+
+static struct place find(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned intid)
+{
+    return (struct place) {
+        .bank = vmm_gic_bank_of(gic, cpu, intid / 32),
+        .b = intid / 32,
+        .i = intid % 32,
+        .bit = UINT32_C(1) << (intid % 32),
+    };
+}
+
+static bool has_source(const struct vmm_gic *gic, unsigned intid)
+{
+    return gic->version->sgi_has_source && intid < 16;
+}
+
+/* The latch goes from the state into list register `lr`. */
+static void send_latch(const struct vmm_gic *gic, const struct place *at, struct vmm_lr *lr)
+{
+    uint32_t sent = at->bank->latch & at->bit;
+
+    at->bank->sent |= sent;
+    at->bank->latch &= ~sent;
+    if (sent != 0 && has_source(gic, lr->intid)) {
+        uint8_t *source = &at->bank->sgi_source[at->i];
+
+        lr->source = (uint8_t)gic_lowest(*source);
+        *source = (uint8_t)(*source & (*source - 1u));
+        at->bank->latch |= *source != 0 ? at->bit : 0;
+    }
+}
+
+/* It was not taken: back from list register `lr` into the state. */
+static void return_latch(const struct vmm_gic *gic, const struct place *at, const struct vmm_lr *lr)
+{
+    uint32_t sent = at->bank->sent & at->bit;
+
+    at->bank->sent &= ~sent;
+    at->bank->latch |= sent;
+    if (sent != 0 && has_source(gic, lr->intid)) {
+        at->bank->sgi_source[at->i] |= (uint8_t)(1u << lr->source);
+    }
+}
+
+/* The interrupt of list register `n` is in none any more; it may be another vCPU's to take. */
+static void release(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned n,
+                    const struct place *at)
+{
+    at->bank->in_lr &= ~at->bit;
+    cpu->lr_held &= ~(UINT32_C(1) << n);
+    cpu->maybe |= UINT32_C(1) << at->b;
+    if (at->b != 0 && (vmm_gic_ready(gic, at->bank) & at->bit) != 0) {
+        unsigned id = vmm_gic_route(gic, cpu, at->b, at->i);
+
+        if (id != GIC_NOBODY && id != gic_cpu_id(gic, cpu)) {
+            gic->cpu[id].maybe |= UINT32_C(1) << at->b;
+            vmm_vcpu_attend(&gic->vm->vcpu[id]);
+        }
+    }
+}
+
+/* The guest is done with it: a level that is hardware's has to be looked at. */
+static void resample(struct vmm_vcpu *vcpu, const struct place *at)
+{
+    uint32_t bit = at->b == 0 ? at->bit & VMM_GIC_RESAMPLED & at->bank->line : 0;
+
+    if (bit != 0 && !vmm_arch_private_irq_resample(vcpu, at->i)) {
+        at->bank->line &= ~bit;
+    }
+}
+
+/* What a GICx_ICACTIVER write, made while the state was unknown, leaves of it. */
+static unsigned after_drop(struct vmm_gic_bank *bank, uint32_t bit, unsigned state)
+{
+    unsigned dropped = (bank->drop & bit) != 0 && state != VMM_LR_BUSY ? VMM_LR_ACTIVE : 0;
+
+    bank->drop &= ~bit;
+    return state & ~dropped;
+}
+
+static bool fold(struct vmm_gic *gic, struct vmm_vcpu *vcpu, unsigned n)
+{
+    struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
+    struct vmm_lr *lr = &cpu->lr[n];
+    struct place at = find(gic, cpu, lr->intid);
+
+    lr->state = (uint8_t)vmm_host_lr_state(vcpu, n);
+    switch (after_drop(at.bank, at.bit, lr->state)) {
+    case VMM_LR_INVALID:
+        at.bank->sent &= ~at.bit;
+        at.bank->active &= ~at.bit;
+        resample(vcpu, &at);
+        release(gic, cpu, n, &at);
+        return true;
+    case VMM_LR_PENDING:
+        return_latch(gic, &at, lr);
+        release(gic, cpu, n, &at);
+        return true;
+    case VMM_LR_ACTIVE:
+        at.bank->sent &= ~at.bit;
+        at.bank->active |= at.bit;
+        return false;
+    case VMM_LR_PENDING_ACTIVE:
+        return_latch(gic, &at, lr);
+        at.bank->active |= at.bit;
+        return true;
+    default:
+        return false; /* BUSY: nothing is known but that it is still there. */
+    }
+}
+
+bool vmm_gic_sync(struct vmm_gic *gic, struct vmm_vcpu *vcpu)
+{
+    bool changed = false;
+
+    for (uint32_t left = gic->cpu[vcpu->id].lr_held; left != 0; left &= left - 1) {
+        changed |= fold(gic, vcpu, gic_lowest(left));
+    }
+    return changed;
+}
+
+void vmm_gic_sync_access(struct vmm_gic *gic, struct vmm_vcpu *vcpu)
+{
+    if (vmm_gic_sync(gic, vcpu)) {
+        vmm_vcpu_attend(vcpu);
+    }
+}
+
+void vmm_gic_lr_forget(struct vmm_gic *gic, struct vmm_gic_cpu *cpu)
+{
+    for (uint32_t left = cpu->lr_held; left != 0; left &= left - 1) {
+        unsigned n = gic_lowest(left);
+        struct place at = find(gic, cpu, cpu->lr[n].intid);
+
+        return_latch(gic, &at, &cpu->lr[n]);
+        at.bank->drop &= ~at.bit;
+        cpu->lr[n].state = VMM_LR_BUSY; /* Unknown: to be written when the vCPU is back. */
+        release(gic, cpu, n, &at);
+    }
+}
+
+static unsigned count_bits(uint32_t word)
+{
+    unsigned count = 0;
+
+    for (; word != 0; word &= word - 1) {
+        count++;
+    }
+    return count;
+}
+
+/* At most VMM_LR_MAX steps. */
+static void enqueue(struct queue *q, uint32_t key)
+{
+    unsigned at = q->count;
+
+    if (q->count == q->room) {
+        q->overflow = true;
+        if (q->room == 0 || key > q->key[q->room - 1]) {
+            return;
+        }
+        at--;
+    } else {
+        q->count++;
+    }
+    for (; at > 0 && q->key[at - 1] > key; at--) {
+        q->key[at] = q->key[at - 1];
+    }
+    q->key[at] = key;
+}
+
+/* Interrupts of bank `b` that are active on `cpu` without a list register. */
+static uint32_t homeless(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b)
+{
+    const struct vmm_gic_bank *bank = vmm_gic_bank_of(gic, cpu, b);
+    uint32_t bits = bank->active & ~bank->in_lr;
+
+    for (uint32_t left = bits; left != 0; left &= left - 1) {
+        if (bank->owner[gic_lowest(left)] != gic_cpu_id(gic, cpu)) {
+            bits &= ~(left & -left);
+        }
+    }
+    return bits;
+}
+
+static void collect_bank(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b, struct queue *q)
+{
+    const struct vmm_gic_bank *bank = vmm_gic_bank_of(gic, cpu, b);
+    uint32_t active = homeless(gic, cpu, b);
+    uint32_t all = active | vmm_gic_ready_for(gic, cpu, b);
+
+    if (all == 0) {
+        cpu->maybe &= ~(UINT32_C(1) << b);
+    }
+    for (; all != 0; all &= all - 1) {
+        unsigned i = gic_lowest(all);
+        uint32_t pending = (active >> i & 1) != 0 ? 0 : KEY_PENDING;
+
+        enqueue(q, pending | (uint32_t)bank->priority[i] << 16 | (32 * b + i));
+    }
+}
+
+/* The list register in which `intid` still is as pending, else a free one of `free`. */
+static unsigned choose_lr(const struct vmm_gic_cpu *cpu, uint32_t free, unsigned intid)
+{
+    for (uint32_t left = free & cpu->lr_dirty; left != 0; left &= left - 1) {
+        const struct vmm_lr *lr = &cpu->lr[gic_lowest(left)];
+
+        if (lr->state == VMM_LR_PENDING && lr->intid == intid) {
+            return gic_lowest(left);
+        }
+    }
+    return gic_lowest(free);
+}
+
+static uint64_t as_word(const struct vmm_lr *lr)
+{
+    uint64_t word;
+
+    _Static_assert(sizeof(word) == sizeof(*lr), "compared as one word");
+    memcpy(&word, lr, sizeof(word));
+    return word;
+}
+
+/* Let list register `n` hold `want`; a free one without `eoi` is as good as any other such. */
+static void put(struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu, unsigned n, struct vmm_lr want)
+{
+    struct vmm_lr *lr = &cpu->lr[n];
+    bool both_free = want.state == VMM_LR_INVALID && lr->state == VMM_LR_INVALID && !lr->eoi;
+
+    if (!both_free && as_word(lr) != as_word(&want)) {
+        *lr = want;
+        vmm_host_lr_write(vcpu, n, lr);
+    }
+}
+
+/* Those that stay: active ones, and ones that the host cannot tell about. */
+static void keep(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu, bool eoi)
+{
+    for (uint32_t left = cpu->lr_held; left != 0; left &= left - 1) {
+        unsigned n = gic_lowest(left);
+        struct place at = find(gic, cpu, cpu->lr[n].intid);
+        struct vmm_lr lr = cpu->lr[n];
+
+        if (lr.state != VMM_LR_BUSY) {
+            lr.state = VMM_LR_ACTIVE;
+            lr.eoi = eoi || (gic_pending(at.bank) & at.bit) != 0;
+            put(vcpu, cpu, n, lr);
+        }
+    }
+}
+
+static struct vmm_lr take(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned intid, bool eoi)
+{
+    struct place at = find(gic, cpu, intid);
+    bool active = (at.bank->active & at.bit) != 0;
+    struct vmm_lr lr = {
+        .intid = (uint16_t)intid,
+        .priority = at.bank->priority[at.i],
+        .state = active ? VMM_LR_ACTIVE : VMM_LR_PENDING,
+        .group1 = (at.bank->group & at.bit) != 0,
+    };
+
+    if (!active) {
+        send_latch(gic, &at, &lr);
+    }
+    at.bank->in_lr |= at.bit;
+    at.bank->owner[at.i] = (uint8_t)gic_cpu_id(gic, cpu);
+    /* It is pending again once the guest is done: a level still high, an edge, another source. */
+    lr.eoi = eoi || (gic_pending(at.bank) & at.bit) != 0;
+    return lr;
+}
+
+/* Put the queue into free list registers, and free those that nothing needs any more. */
+static void place_all(struct vmm_gic *gic, struct vmm_vcpu *vcpu, unsigned count,
+                      const struct queue *q, bool eoi)
+{
+    static const struct vmm_lr none = { .state = VMM_LR_INVALID };
+    struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
+    uint32_t free = (UINT32_MAX >> (32 - count)) & ~cpu->lr_held;
+    uint32_t stale = cpu->lr_dirty & free;
+
+    for (unsigned k = 0; k < q->count; k++) {
+        unsigned intid = KEY_INTID(q->key[k]);
+        unsigned n = choose_lr(cpu, free, intid);
+
+        put(vcpu, cpu, n, take(gic, cpu, intid, eoi));
+        free &= ~(UINT32_C(1) << n);
+        cpu->lr_held |= UINT32_C(1) << n;
+    }
+    for (stale &= free; stale != 0; stale &= stale - 1) {
+        put(vcpu, cpu, gic_lowest(stale), none);
+    }
+    cpu->lr_dirty = cpu->lr_held;
+}
+
+static bool holds_busy(const struct vmm_gic_cpu *cpu)
+{
+    bool busy = false;
+
+    for (uint32_t left = cpu->lr_held; left != 0; left &= left - 1) {
+        busy |= cpu->lr[gic_lowest(left)].state == VMM_LR_BUSY;
+    }
+    return busy;
+}
+
+/*
+ * Will every list register be active? A host that is asked to notify does so as long as none is
+ * pending: that would be for ever. Then the next deactivation has to be asked for instead.
+ */
+static bool all_active(const struct vmm_gic_cpu *cpu, const struct queue *q)
+{
+    return (q->count == 0 || (q->key[q->count - 1] & KEY_PENDING) == 0) && !holds_busy(cpu);
+}
+
+static void notify_empty(struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu, bool on)
+{
+    if (on || cpu->notify_empty) {
+        vmm_host_lr_notify_empty(vcpu, on);
+    }
+    cpu->notify_empty = on;
+}
+
+void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu)
+{
+    struct vmm_gic *gic = chip;
+    struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
+    unsigned count = vmm_host_lr_count(vcpu);
+    struct queue q;
+
+    vmm_gic_sync(gic, vcpu);
+    q.count = 0;
+    q.room = count - count_bits(cpu->lr_held);
+    q.overflow = false;
+    for (uint32_t left = cpu->maybe; left != 0; left &= left - 1) {
+        collect_bank(gic, cpu, gic_lowest(left), &q);
+    }
+    bool eoi = q.overflow && all_active(cpu, &q);
+
+    keep(gic, vcpu, cpu, eoi);
+    place_all(gic, vcpu, count, &q, eoi);
+    notify_empty(vcpu, cpu, q.overflow && !eoi);
+}
+
+/* One that waits has been synced when it began to, and has not executed since. */
+bool vmm_gic_has_pending(void *chip, struct vmm_vcpu *vcpu)
+{
+    struct vmm_gic *gic = chip;
+    struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
+
+    if (vcpu->state != VMM_VCPU_WAITING) {
+        vmm_gic_sync_access(gic, vcpu);
+    }
+    for (uint32_t left = cpu->maybe; left != 0; left &= left - 1) {
+        if (vmm_gic_ready_for(gic, cpu, gic_lowest(left)) != 0) {
+            return true;
+        }
+    }
+    return holds_busy(cpu);
+}

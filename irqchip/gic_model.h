@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Inside the GIC model.
+ *
+ *   gic.c       state: lines, readiness, routing of attention, reset
+ *   gic_lr.c    state <-> list registers; the only part that talks to the host
+ *   gic_regs.c  registers that both versions have
+ *   gicv2.c, gicv3.c  what differs: a register table, SGI generation, routing of SPIs
+ *
+ * Bank 0 holds the private interrupts of a vCPU, bank b the INTIDs 32*b..32*b+31.
+ */
+#pragma once
+
+#include <vmm/gic.h>
+
+#define GIC_NOBODY 0xffu /* Not a vCPU. */
+#define GIC_SGIS 0xffffu /* SGIs in bank 0. */
+
+#define GICD_CTLR_ENABLE_GRP0 1u
+#define GICD_CTLR_ENABLE_GRP1 2u
+
+/* GICD_IIDR, GICR_IIDR: product 'V', no JEP106 implementer claimed. */
+#define GIC_IIDR 0x56000000u
+
+/* What a GIC version is, where it differs from the other. */
+struct vmm_gic_version {
+    struct vmm_irqchip_ops ops;
+    const struct vmm_reg_bank *dist;
+    bool dist_is_banked; /* GICD shows the accessing CPU's private interrupts. */
+    bool sgi_has_source; /* An SGI is pending once per requesting CPU. */
+    /* The vCPU that SPI `intid` goes to, or GIC_NOBODY. */
+    unsigned (*route)(const struct vmm_gic *gic, unsigned intid);
+};
+
+extern const struct vmm_gic_version vmm_gic_v2;
+extern const struct vmm_gic_version vmm_gic_v3;
+
+/* `dev` of every register hook: a distributor as seen from one access. */
+struct gic_view {
+    struct vmm_gic *gic;
+    struct vmm_gic_cpu *cpu; /* Whose private bank; NULL: bank 0 is RAZ/WI. */
+};
+
+/* Lowest bit set in `word`, which is not 0. */
+static inline unsigned gic_lowest(uint32_t word)
+{
+    return (unsigned)__builtin_ctz(word);
+}
+
+static inline unsigned gic_cpu_id(const struct vmm_gic *gic, const struct vmm_gic_cpu *cpu)
+{
+    return (unsigned)(cpu - gic->cpu);
+}
+
+/* What a register access reads as pending, before enables. */
+static inline uint32_t gic_pending(const struct vmm_gic_bank *bank)
+{
+    return bank->latch | (bank->line & ~bank->edge);
+}
+
+/* Bits of bank `b` that are interrupts: 1020..1023 are special INTIDs. */
+static inline uint32_t gic_implemented(unsigned b)
+{
+    return b == VMM_GIC_SPI_BANKS ? 0x0fffffffu : UINT32_MAX;
+}
+
+/* gic.c */
+
+/* Bank `b` as `cpu` has it; NULL if there is none. */
+struct vmm_gic_bank *vmm_gic_bank_of(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b);
+/* Interrupts of `bank` that want a list register: pending, enabled, and nowhere yet. */
+uint32_t vmm_gic_ready(const struct vmm_gic *gic, const struct vmm_gic_bank *bank);
+/* Those of bank `b` that are for `cpu`. */
+uint32_t vmm_gic_ready_for(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b);
+/* The vCPU that interrupt `i` of bank `b` goes to; `cpu` if private. GIC_NOBODY: none. */
+unsigned vmm_gic_route(const struct vmm_gic *gic, const struct vmm_gic_cpu *cpu, unsigned b,
+                       unsigned i);
+/* The state of `bits` of bank `b` has changed: let the vCPUs concerned flush. At most 32 steps. */
+void vmm_gic_touch(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b, uint32_t bits);
+void vmm_gic_touch_all(struct vmm_gic *gic);
+/* SGI `sgi` becomes pending on `cpu`, requested by vCPU `source`. */
+void vmm_gic_sgi(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned sgi, unsigned source);
+void vmm_gic_reset(void *chip);
+void vmm_gic_set_private(void *chip, struct vmm_vcpu *vcpu, uint32_t intid, bool level);
+
+/* gic_lr.c */
+
+/*
+ * Fold the list registers of `vcpu` back into the state; on its own CPU. True if a flush must
+ * follow before it resumes.
+ */
+bool vmm_gic_sync(struct vmm_gic *gic, struct vmm_vcpu *vcpu);
+/* vmm_gic_sync() where an access is about to look at the state. */
+void vmm_gic_sync_access(struct vmm_gic *gic, struct vmm_vcpu *vcpu);
+/* `cpu` is powered off: what its list registers hold returns to the state. */
+void vmm_gic_lr_forget(struct vmm_gic *gic, struct vmm_gic_cpu *cpu);
+void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu);
+bool vmm_gic_has_pending(void *chip, struct vmm_vcpu *vcpu);
+
+/* gic_regs.c: hooks of struct vmm_reg; register n is about bank n, unless said. */
+
+uint64_t vmm_gic_iidr_read(void *dev, unsigned n);
+uint64_t vmm_gic_igroupr_read(void *dev, unsigned n);
+uint64_t vmm_gic_enabler_read(void *dev, unsigned n);
+uint64_t vmm_gic_pendr_read(void *dev, unsigned n);
+uint64_t vmm_gic_activer_read(void *dev, unsigned n);
+uint64_t vmm_gic_ipriorityr_read(void *dev, unsigned n); /* INTIDs 4n..4n+3 */
+uint64_t vmm_gic_icfgr_read(void *dev, unsigned n);      /* INTIDs 16n..16n+15 */
+void vmm_gic_ctlr_write(void *dev, unsigned n, uint64_t value, uint64_t mask);
+void vmm_gic_igroupr_write(void *dev, unsigned n, uint64_t value, uint64_t mask);
+void vmm_gic_isenabler_write(void *dev, unsigned n, uint64_t value, uint64_t mask);
+void vmm_gic_icenabler_write(void *dev, unsigned n, uint64_t value, uint64_t mask);
+void vmm_gic_ispendr_write(void *dev, unsigned n, uint64_t value, uint64_t mask);
+void vmm_gic_icpendr_write(void *dev, unsigned n, uint64_t value, uint64_t mask);
+void vmm_gic_isactiver_write(void *dev, unsigned n, uint64_t value, uint64_t mask);
+void vmm_gic_icactiver_write(void *dev, unsigned n, uint64_t value, uint64_t mask);
+void vmm_gic_ipriorityr_write(void *dev, unsigned n, uint64_t value, uint64_t mask);
+void vmm_gic_icfgr_write(void *dev, unsigned n, uint64_t value, uint64_t mask);
+
+#define GIC_ALL 0xffffffffu
+#define GIC_PRIORITY_MASK 0xf8f8f8f8u /* 5 bits, as a list register has. */
+#define GIC_CFG_MASK 0xaaaaaaaau      /* Int_config[0] is reserved. */
