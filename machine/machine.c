@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <vmm/machine.h>
+
+#include <inttypes.h>
+#include <string.h>
+
+#include <vmm/bits.h>
+#include <vmm/host.h>
+#include <vmm/image.h>
+
+#include "internal.h"
+
+const struct vmm_machine_type *const vmm_machine_types[] = { &vmm_machine_virt, NULL };
+
+static enum vmm_err find_type(struct vmm_machine *machine, struct vmm_diag *diag)
+{
+    for (size_t i = 0; vmm_machine_types[i] != NULL; i++) {
+        if (strcmp(vmm_machine_types[i]->name, machine->desc.machine) == 0) {
+            machine->type = vmm_machine_types[i];
+            return VMM_OK;
+        }
+    }
+    return vmm_fail(diag, VMM_ERR_UNSUPPORTED, "machine \"%.32s\" does not exist; there is: \"%s\"",
+                    machine->desc.machine, vmm_machine_types[0]->name);
+}
+
+static enum vmm_err check_ram(const struct vmm_machine *machine, struct vmm_diag *diag)
+{
+    const struct vmm_vm_desc *desc = &machine->desc;
+
+    for (size_t i = 0; i < desc->ram_count; i++) {
+        if (desc->ram[i].base < machine->type->ram_base) {
+            return vmm_fail(diag, VMM_ERR_INVALID,
+                            "RAM at 0x%" PRIx64 ": below 0x%" PRIx64
+                            " machine \"%s\" has its devices",
+                            desc->ram[i].base, machine->type->ram_base, machine->type->name);
+        }
+    }
+    return VMM_OK;
+}
+
+static enum vmm_err init_vm(struct vmm_machine *machine, struct vmm_diag *diag)
+{
+    const struct vmm_vm_desc *desc = &machine->desc;
+    const struct vmm_vm_config config = {
+        .name = desc->name,
+        .vcpu = machine->vcpu,
+        .vcpu_count = desc->cpu_count,
+        .mem_region = machine->mem_region,
+        .mem_capacity = ARRAY_SIZE(machine->mem_region),
+        .mmio_region = machine->mmio_region,
+        .mmio_capacity = ARRAY_SIZE(machine->mmio_region),
+        .log_level = desc->log_level,
+    };
+    const struct vmm_gic_config gic = { desc->gic_version, machine->type->spi_count };
+    enum vmm_err err = vmm_vm_init(&machine->vm, &config);
+
+    if (err != VMM_OK) {
+        return vmm_fail(diag, err, "%u CPUs: 1 to %u are possible", desc->cpu_count, VMM_MAX_VCPUS);
+    }
+    err = vmm_gic_init(&machine->gic, &machine->vm, &gic);
+    if (err != VMM_OK) {
+        return vmm_fail(diag, err, "GIC version %u with %u CPUs is not possible", gic.version,
+                        desc->cpu_count);
+    }
+    return VMM_OK;
+}
+
+static enum vmm_err add_devices(struct vmm_machine *machine, struct vmm_diag *diag)
+{
+    const struct vmm_machine_type *type = machine->type;
+    bool v3 = machine->desc.gic_version == 3;
+    uint64_t gicd_size = v3 ? VMM_GICV3_DIST_SIZE : VMM_GICV2_DIST_SIZE;
+    uint64_t gicr_size = VMM_GICV3_REDIST_SIZE * (uint64_t)machine->desc.cpu_count;
+    const struct vmm_mmio_region region[] = {
+        { "gicd", VMM_GPA(type->gicd.base), gicd_size, vmm_gic_dist_mmio, &machine->gic },
+        { "uart", VMM_GPA(type->uart.base), type->uart.size, vmm_pl011_mmio, &machine->uart },
+        { "rtc", VMM_GPA(type->rtc.base), type->rtc.size, vmm_pl031_mmio, &machine->rtc },
+        { "gicr", VMM_GPA(type->gicr.base), gicr_size, vmm_gic_redist_mmio, &machine->gic },
+    };
+    size_t count = v3 ? ARRAY_SIZE(region) : ARRAY_SIZE(region) - 1;
+
+    for (size_t i = 0; i < count; i++) {
+        enum vmm_err err = vmm_mmio_add(&machine->vm.mmio, &region[i]);
+        if (err != VMM_OK) {
+            return vmm_fail(diag, err, "device %s at 0x%" PRIx64 " does not fit into the map",
+                            region[i].name, region[i].base.v);
+        }
+    }
+    return VMM_OK;
+}
+
+enum vmm_err vmm_machine_init(struct vmm_machine *machine, const struct vmm_vm_desc *desc,
+                              struct vmm_console console, struct vmm_diag *diag)
+{
+    enum vmm_err err;
+
+    machine->desc = *desc;
+    machine->layout = (struct vmm_boot_layout) { 0 };
+    machine->fdt_size = 0;
+    machine->ram_is_clear = false;
+    err = find_type(machine, diag);
+    if (err == VMM_OK) {
+        err = check_ram(machine, diag);
+    }
+    if (err == VMM_OK) {
+        err = init_vm(machine, diag);
+    }
+    if (err != VMM_OK) {
+        return err;
+    }
+    vmm_pl011_init(&machine->uart, vmm_gic_spi(&machine->gic, machine->type->uart_intid), console);
+    vmm_pl031_init(&machine->rtc, vmm_gic_spi(&machine->gic, machine->type->rtc_intid),
+                   vmm_host_wall_seconds);
+    return add_devices(machine, diag);
+}
+
+enum vmm_err vmm_machine_add_ram(struct vmm_machine *machine, size_t index, uint8_t *host)
+{
+    const struct vmm_ram_range *ram;
+
+    if (index >= machine->desc.ram_count) {
+        return VMM_ERR_INVALID;
+    }
+    ram = &machine->desc.ram[index];
+    return vmm_mem_add(&machine->vm.mem,
+                       &(struct vmm_mem_region) { VMM_GPA(ram->base), ram->size, host });
+}
+
+/* A guest that starts with caches off must see neither old data nor lines written back late. */
+static void clear_ram(struct vmm_machine *machine)
+{
+    const struct vmm_mem *mem = &machine->vm.mem;
+
+    for (size_t i = 0; i < mem->count && !machine->ram_is_clear; i++) {
+        memset(mem->region[i].host, 0, mem->region[i].size);
+        vmm_host_cache_clean(mem->region[i].host, mem->region[i].size);
+    }
+    machine->ram_is_clear = false;
+}
+
+/* Fills RAM and `layout`. */
+static enum vmm_err load(struct vmm_machine *machine, struct vmm_diag *diag)
+{
+    struct vmm_boot_images images = { .initrd = machine->desc.initrd };
+    enum vmm_err err = vmm_image_probe(&images.kernel, machine->desc.kernel, diag);
+
+    if (err != VMM_OK) {
+        return err;
+    }
+    clear_ram(machine);
+    err = vmm_image_load(&machine->vm.mem, &images, &machine->layout, diag);
+    if (err != VMM_OK) {
+        return err;
+    }
+    return vmm_machine_write_fdt(machine, diag);
+}
+
+enum vmm_err vmm_machine_boot(struct vmm_machine *machine, struct vmm_diag *diag)
+{
+    struct vmm_vm *vm = &machine->vm;
+    enum vmm_err err;
+
+    if (vm->mem.count != machine->desc.ram_count) {
+        return vmm_fail(diag, VMM_ERR_INVALID, "%zu of %zu RAM regions have memory", vm->mem.count,
+                        machine->desc.ram_count);
+    }
+    vmm_vm_reset(vm);
+    machine->fdt_size = 0;
+    err = load(machine, diag);
+    if (err != VMM_OK) {
+        return err;
+    }
+    vmm_pl011_reset(&machine->uart);
+    vmm_pl031_reset(&machine->rtc);
+    vm->irqchip.ops->reset(vm->irqchip.chip);
+    vmm_vm_start(vm, machine->layout.entry, machine->layout.fdt.v);
+    return VMM_OK;
+}
+
+const void *vmm_machine_fdt(const struct vmm_machine *machine, size_t *size)
+{
+    *size = machine->fdt_size;
+    return vmm_mem_at(&machine->vm.mem, machine->layout.fdt, machine->fdt_size);
+}

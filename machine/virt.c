@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The machine "virt": the memory map and interrupts of QEMU's `virt` (hw/arm/virt.c, base_memmap
+ * and a15irqmap), for which payloads exist that read no device tree.
+ */
+#include "internal.h"
+
+const struct vmm_machine_type vmm_machine_virt = {
+    .name = "virt",
+    .gicd = { 0x08000000, 0x00010000 },
+    .gicc = { 0x08010000, 0x00002000 },
+    .gicr = { 0x080a0000, 0x00f60000 },
+    .uart = { 0x09000000, VMM_PL011_SIZE },
+    .rtc = { 0x09010000, VMM_PL031_SIZE },
+    .uart_intid = 33,
+    .rtc_intid = 34,
+    .ram_base = 0x40000000,
+    .spi_count = 256,
+};
