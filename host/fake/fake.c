@@ -49,10 +49,10 @@ unsigned vmm_host_lr_count(struct vmm_vcpu *vcpu)
     return fake.lr_count;
 }
 
-struct vmm_lr vmm_host_lr_read(struct vmm_vcpu *vcpu, unsigned n)
+enum vmm_lr_state vmm_host_lr_state(struct vmm_vcpu *vcpu, unsigned n)
 {
     vmm_assert(n < fake.lr_count);
-    return fake.vcpu[vcpu->id].lr[n];
+    return (enum vmm_lr_state)fake.vcpu[vcpu->id].lr[n].state;
 }
 
 void vmm_host_lr_write(struct vmm_vcpu *vcpu, unsigned n, const struct vmm_lr *lr)

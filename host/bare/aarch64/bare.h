@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The in-tree host: what its files share. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vmm/machine.h>
+
+#include "layout.h"
+
+struct bare_vm;
+
+/** One vCPU as the host runs it; assembly knows the offsets of the first part. */
+struct bare_vcpu {
+    uint64_t x[31];
+    uint64_t pc;
+    uint64_t pstate;
+    uint64_t host_sp; /**< Stack for the way out of the guest. */
+    uint64_t fp_live; /**< The vector registers hold this vCPU's values; else q, fpcr, fpsr do. */
+    uint64_t fpcr;
+    uint64_t fpsr;
+    uint64_t q[64] __attribute__((aligned(16)));
+    struct bare_vm *vm;
+    struct vmm_vcpu *vcpu;
+};
+
+_Static_assert(offsetof(struct bare_vcpu, x) == VCPU_X, "vectors.S");
+_Static_assert(offsetof(struct bare_vcpu, pc) == VCPU_PC, "vectors.S");
+_Static_assert(offsetof(struct bare_vcpu, pstate) == VCPU_PSTATE, "vectors.S");
+_Static_assert(offsetof(struct bare_vcpu, host_sp) == VCPU_HOST_SP, "vectors.S");
+_Static_assert(offsetof(struct bare_vcpu, fp_live) == VCPU_FP_LIVE, "vectors.S");
+_Static_assert(offsetof(struct bare_vcpu, fpcr) == VCPU_FPCR, "vectors.S");
+_Static_assert(offsetof(struct bare_vcpu, fpsr) == VCPU_FPSR, "vectors.S");
+_Static_assert(offsetof(struct bare_vcpu, q) == VCPU_Q, "vectors.S");
+
+/** One physical CPU; TPIDR_EL2 points to it. */
+struct bare_cpu {
+    struct bare_vcpu *current; /**< Whose state is in the registers. */
+};
+
+_Static_assert(offsetof(struct bare_cpu, current) == CPU_CURRENT, "vectors.S");
+
+/** A spinlock: one a VM, held while its events are handled. */
+struct bare_lock {
+    volatile uint32_t taken;
+};
+
+/** One VM as the host runs it. */
+struct bare_vm {
+    struct vmm_machine machine;
+    struct bare_lock lock;
+    struct bare_vcpu vcpu;
+};
+
+/** The machine that we run on, as its device tree tells. */
+struct bare_platform {
+    uint64_t ram_base;
+    uint64_t ram_size;
+    uintptr_t uart;
+    uint32_t uart_intid;
+    uintptr_t rtc;
+    unsigned gic_version;
+    uintptr_t gicd;
+    uintptr_t gicr; /**< GICv3. */
+    uintptr_t gicc; /**< GICv2, with the next two. */
+    uintptr_t gich;
+    uint64_t gicv;
+    uint32_t maintenance_intid;
+    uint32_t vtimer_intid;
+    uint32_t hyp_timer_intid;
+    uintptr_t ecam;    /**< PCIe configuration space; 0: none. */
+    uint64_t pci_mmio; /**< 32-bit PCI memory window. */
+};
+
+extern struct bare_platform bare_platform;
+
+/* platform.c */
+/** Read QEMU's device tree; panics if something that we need is missing. */
+void bare_platform_init(const void *fdt);
+
+/* memory.c */
+/** Memory from `start` on is free. */
+void bare_memory_init(uint64_t start);
+/** `size` bytes, aligned to `align` (a power of two), zeroed if `clear`; NULL: no room. Never
+ * freed. */
+void *bare_alloc(uint64_t size, uint64_t align, bool clear);
+
+/* stage2.c */
+/** Build the guest's stage-2 tables: its RAM and, for a GICv2, the virtual CPU interface. */
+enum vmm_err bare_stage2_init(const struct vmm_machine *machine, struct vmm_diag *diag);
+
+/* cpu.c */
+/** Set up this CPU for running guests: what traps, what the guest owns. */
+void bare_cpu_init(struct bare_cpu *cpu);
+static inline struct bare_cpu *bare_this_cpu(void)
+{
+    struct bare_cpu *cpu;
+    __asm__("mrs %0, tpidr_el2" : "=r"(cpu));
+    return cpu;
+}
+
+/* irq.c, gicv2.c, gicv3.c */
+/** What the GIC of the machine can do for us; one for each version. */
+struct bare_gic {
+    void (*init)(void);
+    uint32_t (*ack)(void); /**< INTID of the highest pending interrupt, 1020 and up: none. */
+    void (*eoi)(uint32_t intid);
+    void (*route)(uint32_t intid); /**< Give the interrupt a priority, and to this CPU. */
+    void (*enable)(uint32_t intid, bool on);
+    unsigned (*lr_count)(void);
+    enum vmm_lr_state (*lr_state)(unsigned n);
+    void (*lr_write)(unsigned n, const struct vmm_lr *lr);
+    void (*notify_empty)(bool on);
+    void (*reset_guest)(void); /**< The guest's CPU interface as after reset. */
+};
+
+extern const struct bare_gic bare_gicv2;
+extern const struct bare_gic bare_gicv3;
+extern const struct bare_gic *bare_gic; /**< The one that the machine has. */
+/** Choose by bare_platform.gic_version and set up the distributor and this CPU's interface. */
+void bare_gic_init(void);
+/** Take the highest pending interrupt, if any, and hand it to its owner. */
+void bare_irq(struct bare_vcpu *v);
+
+/* uart.c */
+/** From here on the log is seen. */
+void bare_uart_init(void);
+/** From here on input is seen; needs the GIC. */
+void bare_uart_start(void);
+void bare_uart_irq(void);
+/** Queue for sending; returns how many bytes fitted. */
+size_t bare_uart_write(const uint8_t *bytes, size_t len);
+/** Send all, waiting for the hardware: for the last words. */
+void bare_uart_flush(void);
+void bare_uart_puts(const char *s);
+/** Make `guest` the one that owns the terminal. */
+struct vmm_console bare_uart_console(struct vmm_pl011 *guest);
+
+/* clock.c */
+void bare_clock_init(void);
+
+/* pmu.c */
+/** Count executed instructions from here on. */
+void bare_pmu_start(void);
+/** Log them, if they were counted. */
+void bare_pmu_report(void);
+
+/* stop.c */
+enum bare_stop { BARE_STOP_OFF, BARE_STOP_GUEST_CRASHED, BARE_STOP_HOST_CRASHED };
+/** Find QEMU's pvpanic device, through which a crash becomes QEMU's exit status. */
+void bare_stop_init(void);
+/** End the machine; QEMU's exit status is 0 for OFF and not 0 else. */
+_Noreturn void bare_stop(enum bare_stop why);
+
+/* run.c */
+/** Boot (or reboot) the VM's machine; fails the system if it cannot. */
+void bare_boot(struct bare_vm *vm);
+/** Prepare the vCPU for its next entry, waiting until it can run. Returns it, for bare_enter_guest.
+ */
+struct bare_vcpu *bare_resume(struct bare_vcpu *v);
+/** A bad system, not a bug: one line to the user, and stop. */
+_Noreturn void bare_fail(const struct vmm_diag *diag);

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The generic timer's physical counter, the EL2 timer for deadlines, the machine's PL031 for the
+ * date. */
+#include "bare.h"
+
+#include <vmm/host.h>
+
+#include "mmio.h"
+#include "sysreg.h"
+
+static uint64_t wall_at_zero; /* Date when the counter was 0. */
+
+void bare_clock_init(void)
+{
+    wall_at_zero = io_read32(bare_platform.rtc) - vmm_host_counter() / vmm_host_counter_hz();
+    sysreg_write(cnthp_ctl_el2, 0);
+    bare_gic->route(bare_platform.hyp_timer_intid);
+    bare_gic->enable(bare_platform.hyp_timer_intid, true);
+}
+
+uint64_t vmm_host_counter(void)
+{
+    isb();
+    return sysreg_read(cntpct_el0);
+}
+
+uint64_t vmm_host_counter_hz(void)
+{
+    return sysreg_read(cntfrq_el0);
+}
+
+void vmm_host_timer_set(struct vmm_vcpu *vcpu, uint64_t deadline)
+{
+    (void)vcpu;
+    sysreg_write(cnthp_cval_el2, deadline);
+    sysreg_write(cnthp_ctl_el2, deadline != UINT64_MAX);
+    isb();
+}
+
+uint64_t vmm_host_wall_seconds(void)
+{
+    return wall_at_zero + vmm_host_counter() / vmm_host_counter_hz();
+}

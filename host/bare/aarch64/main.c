@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The ready VMM program on the in-tree host: one VM, its manifest and images from QEMU's loader. */
+#include "bare.h"
+
+#include <inttypes.h>
+
+#include <vmm/bits.h>
+#include <vmm/host.h>
+#include <vmm/manifest.h>
+
+/* Where things are on QEMU's `virt`; tools/vessel puts the packed system there. */
+#define QEMU_FDT 0x40000000u
+#define PACK 0x44000000u
+#define RAM_ALIGN 0x200000u
+
+extern uint8_t bare_boot_stack[];
+
+static struct bare_cpu boot_cpu;
+static struct bare_vm vm;
+
+_Noreturn void bare_fail(const struct vmm_diag *diag)
+{
+    vmm_host_log(VMM_LOG_ERROR, NULL, diag->text);
+    bare_stop(BARE_STOP_HOST_CRASHED);
+}
+
+static struct vmm_blob pack(void)
+{
+    uint64_t ram_end = bare_platform.ram_base + bare_platform.ram_size;
+
+    return (struct vmm_blob) { (const uint8_t *)PACK, PACK < ram_end ? ram_end - PACK : 0 };
+}
+
+static enum vmm_err describe(struct vmm_vm_desc *desc, struct vmm_diag *diag)
+{
+    struct vmm_manifest manifest;
+    enum vmm_err err = vmm_manifest_open(&manifest, pack(), diag);
+
+    if (err == VMM_OK && manifest.vm_count != 1) {
+        return vmm_fail(diag, VMM_ERR_UNSUPPORTED, "vms: this host runs one VM so far");
+    }
+    if (err == VMM_OK) {
+        err = vmm_manifest_vm(&manifest, 0, desc, diag);
+    }
+    if (err != VMM_OK) {
+        return err;
+    }
+    if (desc->cpu_count != 1) {
+        return vmm_fail(diag, VMM_ERR_UNSUPPORTED, "cpus: this host runs one vCPU so far");
+    }
+    if (desc->gic_version != bare_platform.gic_version) {
+        return vmm_fail(diag, VMM_ERR_UNSUPPORTED, "gic-version: %u, but the machine has a GICv%u",
+                        desc->gic_version, bare_platform.gic_version);
+    }
+    bare_memory_init((uint64_t)manifest.pack.data + manifest.pack.size);
+    return VMM_OK;
+}
+
+/* QEMU's RAM starts as zeros, and what bare_alloc() gives has not been touched. */
+static enum vmm_err add_ram(struct vmm_machine *m, struct vmm_diag *diag)
+{
+    m->ram_is_clear = true;
+    for (size_t i = 0; i < m->desc.ram_count; i++) {
+        uint8_t *host = bare_alloc(m->desc.ram[i].size, RAM_ALIGN, false);
+
+        if (host == NULL) {
+            return vmm_fail(diag, VMM_ERR_NO_SPACE,
+                            "ram: the machine has no 0x%" PRIx64 " bytes left",
+                            m->desc.ram[i].size);
+        }
+        enum vmm_err err = vmm_machine_add_ram(m, i, host);
+
+        if (err != VMM_OK) {
+            return vmm_fail(diag, err, "ram: region %zu does not fit the machine", i);
+        }
+    }
+    return VMM_OK;
+}
+
+static void connect(struct bare_vcpu *v)
+{
+    v->vm = &vm;
+    v->vcpu = &vm.machine.vcpu[0];
+    v->vcpu->host = v;
+    v->host_sp = (uint64_t)bare_boot_stack + STACK_SIZE;
+    boot_cpu.current = v;
+}
+
+static enum vmm_err build(struct vmm_diag *diag)
+{
+    struct vmm_vm_desc desc;
+    struct vmm_machine *m = &vm.machine;
+    enum vmm_err err = describe(&desc, diag);
+
+    if (err == VMM_OK) {
+        err = vmm_machine_init(m, &desc, bare_uart_console(&m->uart), diag);
+    }
+    if (err == VMM_OK) {
+        connect(&vm.vcpu);
+        err = add_ram(m, diag);
+    }
+    return err == VMM_OK ? bare_stage2_init(m, diag) : err;
+}
+
+/* From entry.S, on the boot stack; what it returns is entered with the stack empty again. */
+struct bare_vcpu *bare_main(void);
+
+struct bare_vcpu *bare_main(void)
+{
+    struct vmm_diag diag;
+
+    bare_platform_init((const void *)QEMU_FDT);
+    bare_uart_init();
+    bare_stop_init();
+    bare_cpu_init(&boot_cpu);
+    bare_gic_init();
+    bare_clock_init();
+    if (build(&diag) != VMM_OK) {
+        bare_fail(&diag);
+    }
+    bare_uart_start();
+    bare_boot(&vm);
+    if (vm.machine.desc.log_level >= VMM_LOG_DEBUG) {
+        bare_pmu_start();
+    }
+    return bare_resume(&vm.vcpu);
+}
