@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The command line."""
+
+import signal
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import click
+
+from vessel import __version__, description, files, pack, probe, qemu, tree
+from vessel.description import Description
+from vessel.errors import (
+    Exit,
+    InputError,
+    Problem,
+    ToolError,
+    VesselError,
+    os_reason,
+    print_error,
+    print_warning,
+)
+from vessel.hosts import HOSTS, Machine
+from vessel.schema import BLOCK, format_size
+
+HOST = "bare"
+CPU_MODELS = ("cortex-a53", "cortex-a57", "cortex-a72", "max")
+
+_SAID = {
+    Exit.INTERNAL: "QEMU ended unexpectedly",
+    Exit.GUEST_CRASHED: "the guest crashed; the report is above",
+    Exit.HOST_CRASHED: "the host (the VMM itself) crashed; its registers are above",
+    Exit.TIMED_OUT: "stopped by the time-out",
+}
+
+SYSTEM = click.argument("system", metavar="SYSTEM.toml", type=click.Path(path_type=Path))
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="vessel")
+def cli() -> None:
+    """Check, pack and run systems of virtual machines.
+
+    Exit status: 0 the guest powered itself off (or: all is well), 1 an internal error, 2 bad input,
+    3 the guest crashed, 4 the host crashed, 5 time-out, 6 left with Ctrl-A x or stopped by a
+    signal.
+    """
+
+
+def _warnings(desc: Description) -> list[Problem]:
+    problems = HOSTS[HOST].limits(desc)
+    for name, vm in desc.system.vm.items():
+        if any(r.base % BLOCK or r.size % BLOCK for r in vm.memory):
+            where = desc.origin.where(("vm", name, "memory"))
+            problems.append(Problem(where, "not in multiples of 2 MiB: slower for the guest"))
+    return problems
+
+
+def _summary(desc: Description) -> str:
+    vms = []
+    for name, vm in desc.system.vm.items():
+        cpus = f"{vm.cpus} CPU" + ("s" if vm.cpus > 1 else "")
+        vms.append(f"{name} ({vm.machine}, {cpus}, {format_size(vm.ram_size)}, GICv{vm.gic})")
+    return ", ".join(vms)
+
+
+@cli.command()
+@SYSTEM
+def check(system: Path) -> None:
+    """Check a system description and its images."""
+    desc = description.load(system)
+    with tempfile.TemporaryDirectory(prefix="vessel-") as work:
+        packed = Path(work) / "system.pack"
+        pack.write(desc, packed)
+        probe.check(desc, packed)
+    for problem in _warnings(desc):
+        print_warning(problem)
+    click.echo(f"{tree.shown(system)}: good: {_summary(desc)}")
+
+
+def _refuse_inputs(desc: Description, output: Path) -> None:
+    """Never replace what the description itself names."""
+    inputs = [desc.origin.file]
+    for name, vm in desc.system.vm.items():
+        for key in ("kernel", "initrd"):
+            value = getattr(vm, key)
+            inputs.append(desc.origin.path(("vm", name, key), value) if value else None)
+    for path in inputs:
+        if path and path.exists() and output.exists() and output.samefile(path):
+            text = f"{tree.shown(output)}: is an input of the same system"
+            raise InputError([Problem(("vessel", "-o"), text)])
+
+
+@cli.command(name="pack")
+@SYSTEM
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Where the packed system goes.",
+)
+def pack_command(system: Path, output: Path) -> None:
+    """Check a system description and pack it with its images into one file."""
+    desc = description.load(system)
+    _refuse_inputs(desc, output)
+    with files.replacing(output, "-o") as packed:
+        size = pack.write(desc, packed)
+        probe.check(desc, packed)
+    for problem in _warnings(desc):
+        print_warning(problem)
+    click.echo(f"{tree.shown(output)}: {format_size(size)}: {_summary(desc)}")
+
+
+def _load_for_run(system: Path | None, options: dict[str, Any]) -> Description:
+    given = {key: value for key, value in options.items() if value is not None}
+    if system is not None and "kernel" in given:
+        problem = Problem(("vessel",), "give either SYSTEM.toml or --kernel, not both")
+        raise InputError([problem])
+    if system is None and "kernel" not in given:
+        system = tree.DEFAULT_SYSTEM
+    desc = description.load(system, given)
+    limits = HOSTS[HOST].limits(desc)
+    if limits:
+        raise InputError(limits)
+    return desc
+
+
+def _dump_dtb(desc: Description, packed: Path, target: Path) -> None:
+    with files.replacing(target, "--dump-dtb") as dtb:
+        probe.check(desc, packed, dtb)
+    click.echo(f"{tree.shown(target)}: the guest's device tree; nothing was run")
+
+
+@cli.command()
+@click.argument("system", metavar="[SYSTEM.toml]", required=False, type=click.Path(path_type=Path))
+@click.option("--kernel", metavar="FILE", help="Boot this kernel instead of a SYSTEM.toml.")
+@click.option("--initrd", metavar="FILE", help="Initial RAM disk.")
+@click.option("--append", "cmdline", metavar="CMDLINE", help="Kernel command line.")
+@click.option("--cpus", metavar="N", type=int, help="Virtual CPUs (1).")
+@click.option("--memory", metavar="SIZE", help='Guest RAM, such as "512M" (the default).')
+@click.option("--gic", metavar="2|3", type=int, help="Version of the interrupt controller (3).")
+@click.option(
+    "--qemu-cpu",
+    default=CPU_MODELS[0],
+    show_default=True,
+    metavar="MODEL",
+    type=click.Choice(CPU_MODELS),
+    help="CPU that QEMU emulates: " + ", ".join(CPU_MODELS) + ".",
+)
+@click.option(
+    "--timeout",
+    metavar="S",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Stop after S seconds, with status 5.",
+)
+@click.option(
+    "--dump-dtb",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write the guest's device tree instead of running.",
+)
+@click.option("--icount", is_flag=True, help="Count instructions: deterministic time.")
+def run(
+    system: Path | None,
+    qemu_cpu: str,
+    timeout: float | None,
+    dump_dtb: Path | None,
+    icount: bool,
+    **options: Any,  # noqa: ANN401
+) -> None:
+    """Run a system under QEMU; without argument the Debian guest.
+
+    The terminal is the guest's console; Ctrl-A x leaves. The options from --initrd to --gic
+    replace the keys of a SYSTEM.toml with one VM.
+    """
+    desc = _load_for_run(system, options)
+    with tempfile.TemporaryDirectory(prefix="vessel-") as work:
+        packed = Path(work) / "system.pack"
+        pack.write(desc, packed)
+        if dump_dtb is not None:
+            _dump_dtb(desc, packed, dump_dtb)
+            return
+        probe.check(desc, packed)
+        arguments = HOSTS[HOST].qemu_arguments(desc, packed, Machine(qemu_cpu, icount))
+        status = qemu.run(arguments, timeout)
+    if status in _SAID:
+        click.echo(f"\nvessel: {_SAID[status]}", err=True)
+    raise click.exceptions.Exit(int(status))
+
+
+def _leave(number: int, _frame: FrameType | None) -> NoReturn:
+    """A signal ends the tool by an exception, so that temporary files go."""
+    raise SystemExit(128 + number)
+
+
+def call(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; its exit status."""
+    try:
+        return int(cli.main(argv, prog_name="vessel", standalone_mode=False) or 0)
+    except VesselError as error:
+        print_error(error)
+        return error.status
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message(), err=True)
+        return Exit.BAD_INPUT
+    except click.ClickException as error:
+        text = error.format_message().rstrip(".")
+        print_error(InputError([Problem(("vessel",), text[:1].lower() + text[1:])]))
+        return Exit.BAD_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        return Exit.LEFT
+    except OSError as error:
+        print_error(ToolError(f"{error.filename or 'the system'}: {os_reason(error)}"))
+        return Exit.INTERNAL
+
+
+def main() -> int:
+    """Run the tool; its exit status."""
+    signal.signal(signal.SIGTERM, _leave)
+    signal.signal(signal.SIGHUP, _leave)
+    return call()

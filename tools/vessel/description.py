@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Reads a system description and says what is wrong with it, naming file and key."""
+
+import difflib
+import json
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from vessel import schema, tree
+from vessel.errors import InputError, Problem, Reason, os_reason
+
+Loc = tuple[str | int, ...]
+
+MAX_FILE = schema.MIB
+COMMAND_LINE_VM = "guest"
+
+# Options of `vessel run` that stand for keys of a VM.
+OPTIONS = {
+    "kernel": "--kernel",
+    "initrd": "--initrd",
+    "cmdline": "--append",
+    "cpus": "--cpus",
+    "memory": "--memory",
+    "gic": "--gic",
+}
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where the values of a system come from."""
+
+    file: Path | None
+    from_options: frozenset[str] = frozenset()  # Keys of the VM.
+
+    def where(self, loc: Loc) -> tuple[str, ...]:
+        """Name the key at `loc` as the user wrote it."""
+        match loc:
+            case ("vm", _, str(key), *_) if key in self.from_options:
+                return ("vessel", OPTIONS[key])
+        key = format_key(loc)
+        file = tree.shown(self.file) if self.file else "vessel"
+        return (file, key) if key else (file,)
+
+    def error(self, loc: Loc, reason: Reason) -> InputError:
+        """The error that the value at `loc` is wrong for `reason`."""
+        return InputError([Problem(self.where(loc), reason.text, reason.hint)])
+
+    def path(self, loc: Loc, value: str) -> Path:
+        """A path in the description, as one from the current directory."""
+        match loc:
+            case (_, _, str(key)) if key in self.from_options:
+                return Path(value)
+        return (self.file.parent if self.file else Path()) / value
+
+
+@dataclass(frozen=True)
+class Description:
+    """A system description that the schema accepts."""
+
+    system: schema.System
+    origin: Origin
+
+
+def format_key(loc: Loc) -> str:
+    """("vm", "debian", "memory", 1) -> vm.debian.memory[1]."""
+    text = ""
+    for part in loc:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            bare = re.fullmatch(r"[A-Za-z0-9_-]+", part)
+            text += ("." if text else "") + (part if bare else json.dumps(part))
+    return text
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    known = list(known)
+    near = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    if near:
+        return f'did you mean "{near[0]}"?'
+    return "known: " + ", ".join(known)
+
+
+def _choices(context: Mapping[str, Any]) -> list[str]:
+    return re.findall(r"'([^']*)'|\b(\d+)\b", context["expected"])
+
+
+def _literal(error: ErrorDetails) -> Reason:
+    found = _choices(error["ctx"])
+    words = [word for word, _ in found if word]
+    value = error["input"]
+    text = f"{schema.kind(value)} is not possible here"
+    if words and isinstance(value, str):
+        return Reason(text, _did_you_mean(value, words))
+    names = [f'"{word}"' if word else number for word, number in found]
+    return Reason(text, "use " + " or ".join(names))
+
+
+_EXPECTED = {
+    "int": "a whole number",
+    "string": "a string",
+    "list": "an array",
+    "dict": "a table",
+    "model": "a table",
+}
+
+
+def _reason(error: ErrorDetails) -> Reason:
+    """Our words for one of pydantic's errors."""
+    loc, value, context = error["loc"], error["input"], error.get("ctx", {})
+    match error["type"]:
+        case "vessel":
+            return Reason(context["text"], context["hint"])
+        case "extra_forbidden":
+            return Reason("unknown key", _did_you_mean(str(loc[-1]), schema.known_keys(loc[:-1])))
+        case "missing" if loc == ("vm",):
+            return Reason("there is no VM", "add a table [vm.NAME]")
+        case "missing":
+            return Reason("missing", "this key is required")
+        case "literal_error":
+            return _literal(error)
+        case "greater_than_equal" | "less_than_equal" if loc[-1] == "cpus":
+            return Reason(f"{value} is out of range", f"1 to {schema.MAX_CPUS} are possible")
+        case "string_pattern_mismatch":
+            return Reason(
+                "not a name for a VM",
+                "at most 31 letters, digits, - and _, the first a letter or digit",
+            )
+    expected = _EXPECTED.get(error["type"].split("_")[0])
+    if expected and error["type"].endswith("_type"):
+        return Reason(f"must be {expected}, not {schema.kind(value)}")
+    return Reason(error["msg"])
+
+
+def _problem(origin: Origin, error: ErrorDetails) -> Problem:
+    reason = _reason(error)
+    loc = tuple(part for part in error["loc"] if part != "[key]")
+    return Problem(origin.where(loc), reason.text, reason.hint)
+
+
+def _validate(table: dict[str, Any], origin: Origin) -> Description:
+    try:
+        return Description(schema.System.model_validate(table), origin)
+    except ValidationError as error:
+        raise InputError(_problem(origin, detail) for detail in error.errors()) from None
+
+
+def _read(file: Path) -> str:
+    shown = tree.shown(file)
+    try:
+        if file.is_dir():
+            raise InputError([Problem((shown,), "is a directory, not a system description")])
+        if not file.is_file():
+            raise InputError([Problem((shown,), "no such file")])
+        with file.open("rb") as stream:
+            data = stream.read(MAX_FILE + 1)
+    except OSError as error:
+        raise InputError([Problem((shown,), os_reason(error))]) from None
+    if len(data) > MAX_FILE:
+        raise InputError([Problem((shown,), "larger than 1 MiB: not a system description")])
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError([Problem((f"{shown}:{line}",), "not UTF-8 text")]) from None
+
+
+def _parse(file: Path) -> dict[str, Any]:
+    text = _read(file)
+    shown = tree.shown(file)
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        message = str(error)
+        at = re.search(r" \(at line (\d+), column (\d+)\)$", message)
+        where = f"{shown}:{at[1]}:{at[2]}" if at else shown
+        message = message[: at.start()] if at else message
+        raise InputError([Problem((where,), f"not valid TOML: {message}")]) from None
+    except (RecursionError, ValueError):
+        raise InputError([Problem((shown,), "nested too deeply or a number too long")]) from None
+
+
+def _override(table: dict[str, Any], origin: Origin, options: Mapping[str, Any]) -> None:
+    """Put the options of the command line into the description's one VM."""
+    vms = table.get("vm")
+    if not isinstance(vms, dict) or len(vms) != 1 or not isinstance(*vms.values(), dict):
+        names = ", ".join(OPTIONS[key] for key in options)
+        problem = Problem(origin.where(("vm",)), f"{names}: needs a description of exactly one VM")
+        raise InputError([problem])
+    next(iter(vms.values())).update(options)
+
+
+def load(file: Path | None, options: Mapping[str, Any] | None = None) -> Description:
+    """Read a description, with `options` over the keys of its one VM; no file: options alone.
+
+    Raises InputError with a problem for each thing that is wrong.
+    """
+    options = options or {}
+    if file is None:
+        table = {"vm": {COMMAND_LINE_VM: dict(options)}}
+        return _validate(table, Origin(None, frozenset(OPTIONS)))
+    table = _parse(file)
+    origin = Origin(file, frozenset(options))
+    if options:
+        _override(table, origin, options)
+    return _validate(table, origin)

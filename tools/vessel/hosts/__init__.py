@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Hosts: where a packed system can run. One module each."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from vessel.description import Description
+from vessel.errors import Problem
+from vessel.hosts.bare import Bare
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What the user chose of the emulated machine below the host."""
+
+    cpu: str = "cortex-a53"
+    icount: bool = False
+
+
+class Host(Protocol):
+    """What a host owes the tool."""
+
+    name: str
+
+    def limits(self, description: Description) -> list[Problem]:
+        """What of the description this host cannot run today; empty: all of it can."""
+
+    def qemu_arguments(self, description: Description, pack: Path, machine: Machine) -> list[str]:
+        """QEMU's machine and payload. Raises ToolError if a part of the host is not built."""
+
+
+HOSTS: dict[str, Host] = {"bare": Bare()}

@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The packed system: a manifest (flattened device tree) and the images. See docs/MANIFEST.md."""
+
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import libfdt
+
+from vessel import images
+from vessel.description import Description
+from vessel.errors import Reason
+from vessel.schema import PAGE, Vm
+
+MANIFEST_VERSION = 1  # VMM_MANIFEST_VERSION
+COMPATIBLE = "vessel,manifest"
+LOG_LEVELS = {"error": 0, "warn": 1, "info": 2, "debug": 3}  # enum vmm_log_level
+MAX_MANIFEST = 1 << 20
+
+
+@dataclass(frozen=True)
+class Span:
+    """Where an image is in the pack."""
+
+    offset: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True)
+class Placed:
+    """The images of one VM."""
+
+    kernel: Span = Span()
+    initrd: Span = Span()
+
+
+def _u64s(*values: int) -> bytes:
+    return struct.pack(f">{len(values)}Q", *values)
+
+
+def _vm_node(fdt: libfdt.FdtSw, name: str, vm: Vm, placed: Placed, log_level: int) -> None:
+    fdt.property_string("label", name)
+    fdt.property_string("machine", vm.machine)
+    fdt.property_u32("cpus", vm.cpus)
+    fdt.property_u32("gic-version", vm.gic)
+    fdt.property("ram", _u64s(*(x for region in vm.memory for x in (region.base, region.size))))
+    fdt.property("bootargs", vm.cmdline.encode() + b"\0")
+    fdt.property("kernel", _u64s(placed.kernel.offset, placed.kernel.size))
+    if vm.initrd is not None:
+        fdt.property("initrd", _u64s(placed.initrd.offset, placed.initrd.size))
+    fdt.property_u32("log-level", log_level)
+
+
+def _manifest(description: Description, placed: list[Placed], pack_size: int) -> bytes:
+    """The manifest. Its size does not depend on the values of `placed` and `pack_size`."""
+    system = description.system
+    fdt = libfdt.FdtSw(MAX_MANIFEST)
+    fdt.finish_reservemap()
+    with fdt.add_node(""):
+        fdt.property_string("compatible", COMPATIBLE)
+        fdt.property_u32("version", MANIFEST_VERSION)
+        fdt.property_u64("pack-size", pack_size)
+        with fdt.add_node("vms"):
+            fdt.property_u32("#address-cells", 1)
+            fdt.property_u32("#size-cells", 0)
+            for index, (name, vm) in enumerate(system.vm.items()):
+                with fdt.add_node(f"vm@{index:x}"):
+                    fdt.property_u32("reg", index)
+                    _vm_node(fdt, name, vm, placed[index], LOG_LEVELS[system.host.log])
+    tree = fdt.as_fdt()
+    return bytes(tree.as_bytearray()[: tree.totalsize()])
+
+
+def _align(out: BinaryIO) -> int:
+    out.seek(-(-out.tell() // PAGE) * PAGE)
+    return out.tell()
+
+
+def _place(description: Description, name: str, out: BinaryIO) -> Placed:
+    vm = description.system.vm[name]
+    spans = {}
+    for key, copy in (("kernel", images.copy_kernel), ("initrd", images.copy_initrd)):
+        value = getattr(vm, key)
+        if value is None:
+            continue
+        loc = ("vm", name, key)
+        offset = _align(out)
+        try:
+            size = copy(description.origin.path(loc, value), out, vm.ram_size)
+        except Reason as reason:
+            raise description.origin.error(loc, reason) from None
+        spans[key] = Span(offset, size)
+    return Placed(**spans)
+
+
+def write(description: Description, path: Path) -> int:
+    """Write the packed system into the file `path`; return its size. Raises InputError."""
+    names = list(description.system.vm)
+    room = len(_manifest(description, [Placed()] * len(names), 0))
+    with path.open("wb") as out:
+        out.seek(room)
+        placed = [_place(description, name, out) for name in names]
+        size = out.tell()
+        manifest = _manifest(description, placed, size)
+        if len(manifest) != room:
+            raise AssertionError("the manifest's size depends on its values")
+        out.seek(0)
+        out.write(manifest)
+    return size

@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Runs QEMU with the terminal as the guest's console."""
+
+import asyncio
+import fcntl
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import termios
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+from vessel.errors import Exit, ToolError
+from vessel.qmp import Monitor, outcome
+
+QEMU = "qemu-system-aarch64"
+MIN_VERSION = (7, 1)  # -action panic=exit-failure
+QUIT_TIMEOUT_S = 3
+
+# The terminal is raw and QEMU's: Ctrl-C goes to the guest, Ctrl-A x leaves.
+CONSOLE = ("-display", "none", "-nodefaults", "-serial", "mon:stdio")
+# -S: nothing runs before the tool listens, so that no event is missed.
+CONTROL = ("-S", "-no-reboot", "-action", "panic=exit-failure", "-device", "pvpanic-pci")
+
+
+def find() -> str:
+    """QEMU's path. Raises ToolError."""
+    path = shutil.which(QEMU)
+    if path is None:
+        raise ToolError(f"{QEMU} is not installed", "Debian has it in the package qemu-system-arm")
+    return path
+
+
+def _too_old(qemu: str) -> str:
+    """Why QEMU may have refused to start, if its version is the reason."""
+    with suppress(OSError, subprocess.TimeoutExpired):
+        done = subprocess.run([qemu, "--version"], capture_output=True, text=True, timeout=10)
+        match = re.search(r"version (\d+)\.(\d+)", done.stdout)
+        if match and (int(match[1]), int(match[2])) < MIN_VERSION:
+            needed = ".".join(map(str, MIN_VERSION))
+            return f"it is version {match[1]}.{match[2]}, and {needed} or newer is needed"
+    return "its message is above"
+
+
+@contextmanager
+def terminal_kept() -> Iterator[None]:
+    """Put the terminal back as it was, whatever happens to QEMU."""
+    flags = {}
+    for fd in (0, 1, 2):
+        with suppress(OSError):
+            flags[fd] = fcntl.fcntl(fd, fcntl.F_GETFL)
+    saved = None
+    with suppress(termios.error, OSError):
+        saved = termios.tcgetattr(0)
+    try:
+        yield
+    finally:
+        for fd, value in flags.items():
+            with suppress(OSError):
+                fcntl.fcntl(fd, fcntl.F_SETFL, value)
+        if saved is not None:
+            with suppress(termios.error, OSError):
+                termios.tcsetattr(0, termios.TCSANOW, saved)
+
+
+async def _stop(process: asyncio.subprocess.Process, monitor: Monitor) -> None:
+    """End QEMU: politely, then not."""
+    await monitor.tell("quit")
+    with suppress(TimeoutError):
+        async with asyncio.timeout(QUIT_TIMEOUT_S):
+            await process.wait()
+            return
+    with suppress(ProcessLookupError):
+        process.kill()
+    await process.wait()
+
+
+def _stop_signals() -> asyncio.Event:
+    """An event for the signals that ask the tool to end."""
+    told_to_stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, told_to_stop.set)
+    return told_to_stop
+
+
+async def _until_end(
+    process: asyncio.subprocess.Process, told_to_stop: asyncio.Event, timeout_s: float | None
+) -> Exit | None:
+    """Wait for QEMU's end (None), a signal (LEFT) or the time-out (TIMED_OUT)."""
+    ended = asyncio.create_task(process.wait())
+    stopped = asyncio.create_task(told_to_stop.wait())
+    done, pending = await asyncio.wait(
+        {ended, stopped}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+    )
+    for task in pending:
+        task.cancel()
+    if ended in done:
+        return None
+    return Exit.LEFT if stopped in done else Exit.TIMED_OUT
+
+
+async def _run(command: Sequence[str], timeout_s: float | None) -> Exit:
+    told_to_stop = _stop_signals()
+    monitor = Monitor()
+    ours, theirs = socket.socketpair()
+    with ours:
+        with theirs:
+            fd = theirs.fileno()
+            control = ("-chardev", f"socket,id=qmp,fd={fd}", "-mon", "chardev=qmp,mode=control")
+            process = await asyncio.create_subprocess_exec(*command, *control, pass_fds=(fd,))
+        if not await monitor.connect(ours):
+            with suppress(ProcessLookupError):
+                process.kill()
+            status = await process.wait()
+            raise ToolError(f"{QEMU} did not start (status {status})", _too_old(find()))
+        await monitor.tell("cont")
+        ended_by = await _until_end(process, told_to_stop, timeout_s)
+        if ended_by is not None:
+            await _stop(process, monitor)
+        return outcome(await monitor.close(), await process.wait(), ended_by)
+
+
+def _die_with_us() -> tuple[str, ...]:
+    """Words before QEMU's that let it die with the tool, even if that is killed."""
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "KILL") if setpriv else ()
+
+
+def run(arguments: Sequence[str], timeout_s: float | None) -> Exit:
+    """Run QEMU with `arguments` for its machine; how the run ended. Raises ToolError."""
+    command = [*_die_with_us(), find(), *arguments, *CONSOLE, *CONTROL]
+    if os.environ.get("VESSEL_VERBOSE"):
+        print("+", *command, file=sys.stderr)
+    sys.stdout.flush()
+    with terminal_kept():
+        return asyncio.run(_run(command, timeout_s))

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The system description: its keys and what may be in them. docs/SYSTEM.md is the manual."""
+
+import re
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+)
+from pydantic_core import PydanticCustomError
+
+KIB = 1 << 10
+MIB = 1 << 20
+GIB = 1 << 30
+
+PAGE = 4 * KIB
+BLOCK = 2 * MIB  # What stage 2 maps at once; smaller pieces cost the guest TLB entries.
+
+# As in include/vmm/: VMM_MAX_VCPUS, VMM_MAX_RAM_REGIONS; docs/MANIFEST.md for the others.
+MAX_CPUS = 8
+MAX_RAM_REGIONS = 8
+MAX_CMDLINE = 2047  # Linux's COMMAND_LINE_SIZE on arm64, less the NUL.
+RAM_BASE = 0x4000_0000  # Of machine "virt", as of QEMU's; devices are below.
+RAM_MIN = 2 * MIB
+GPA_LIMIT = 1 << 40  # Guest-physical addresses of the smallest CPU (Cortex-A53) have 40 bits.
+
+SIZE_HINT = 'write a number of bytes, or a string such as "512M" or "2G"'
+_UNITS = {"": 1, "K": KIB, "M": MIB, "G": GIB, "T": 1 << 40}
+
+
+def _reject(text: str, hint: str = "") -> NoReturn:
+    """Fail validation with our own words; values may hold braces, so they go in as context."""
+    raise PydanticCustomError("vessel", "{text}", {"text": text, "hint": hint})
+
+
+def format_size(size: int) -> str:
+    """Bytes in the largest unit that is exact: 536870912 -> 512 MiB."""
+    for unit, name in ((1 << 40, "TiB"), (GIB, "GiB"), (MIB, "MiB"), (KIB, "KiB")):
+        if size >= unit and size % unit == 0:
+            return f"{size // unit} {name}"
+    return f"{size} bytes"
+
+
+def parse_size(value: object) -> int:
+    """A size from an integer (bytes) or a string with a binary unit."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        size = value
+    elif isinstance(value, str):
+        match = re.fullmatch(r"([0-9]{1,20})\s*([KMGT]?)(?:iB)?", value.strip(), re.I | re.A)
+        if not match:
+            _reject(f'"{value}" is not a size', SIZE_HINT)
+        size = int(match[1]) * _UNITS[match[2].upper()]
+    else:
+        _reject(f"must be a size, not {kind(value)}", SIZE_HINT)
+    if size <= 0:
+        _reject("must be larger than 0", SIZE_HINT)
+    return size
+
+
+def kind(value: object) -> str:
+    """What a TOML value is, in TOML's words."""
+    match value:
+        case bool():
+            return f"the boolean {str(value).lower()}"
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return f'the string "{value}"'
+        case list():
+            return "an array"
+        case dict():
+            return "a table"
+        case _:
+            return f"a {type(value).__name__}"
+
+
+def _check_page(value: int, show: Callable[[int], str]) -> int:
+    if value % PAGE:
+        up = -(-value // BLOCK) * BLOCK
+        _reject(
+            f"{show(value)} is not a multiple of 4 KiB",
+            f"use a multiple of 2 MiB, such as {show(up)}",
+        )
+    return value
+
+
+def _check_size(size: int) -> int:
+    if size >= GPA_LIMIT:
+        _reject(f"{format_size(size)} is more than a guest can address", "the limit is below 1 TiB")
+    return _check_page(size, format_size)
+
+
+def _check_base(base: int) -> int:
+    if base < RAM_BASE:
+        _reject(
+            f'{base:#x} is below {RAM_BASE:#x}, where RAM of machine "virt" starts',
+            "the addresses below are for devices",
+        )
+    if base >= GPA_LIMIT:
+        _reject(f"{base:#x} is more than a guest can address", "the limit is 1 TiB")
+    return _check_page(base, hex)
+
+
+class Model(BaseModel):
+    """No unknown keys, no conversions between types."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Region(Model):
+    """A piece of guest RAM."""
+
+    base: Annotated[int, AfterValidator(_check_base)]
+    size: Annotated[int, BeforeValidator(parse_size), AfterValidator(_check_size)]
+
+    @property
+    def end(self) -> int:
+        """First address behind it."""
+        return self.base + self.size
+
+    def __str__(self) -> str:
+        return f"[{self.base:#x}, {self.end:#x})"
+
+
+def _one_region(value: object) -> object:
+    """memory = SIZE: one region at the start of the machine's RAM."""
+    if isinstance(value, list):
+        return value
+    if isinstance(value, dict):
+        _reject("must be a size or an array of regions", "write [{ base = ..., size = ... }, ...]")
+    return [Region.model_construct(base=RAM_BASE, size=_check_size(parse_size(value)))]
+
+
+def _check_regions(regions: list[Region]) -> list[Region]:
+    if not 1 <= len(regions) <= MAX_RAM_REGIONS:
+        _reject(f"there are {len(regions)} regions", f"1 to {MAX_RAM_REGIONS} are possible")
+    order = sorted(range(len(regions)), key=lambda i: regions[i].base)
+    for i in order:
+        if regions[i].end > GPA_LIMIT:
+            _reject(f"region {i}, {regions[i]}, ends above 1 TiB", "a guest cannot address it")
+    for i, j in pairwise(order):
+        if regions[j].base < regions[i].end:
+            _reject(
+                f"region {i}, {regions[i]}, overlaps region {j}, {regions[j]}",
+                f"let region {j} start at {regions[i].end:#x} or above",
+            )
+    total = sum(r.size for r in regions)
+    if total < RAM_MIN:
+        _reject(
+            f"{format_size(total)} is too little for any guest",
+            f"at least {format_size(RAM_MIN)}; {SIZE_HINT}",
+        )
+    return [regions[i] for i in order]
+
+
+def _check_path(path: str) -> str:
+    if not path or "\0" in path:
+        _reject("must be the path of a file, relative to this description")
+    return path
+
+
+def _check_cmdline(line: str) -> str:
+    if any(ord(c) < 0x20 or ord(c) == 0x7F for c in line):
+        _reject("has a control character (newline, tab, ...)", "write it as one line")
+    size = len(line.encode())
+    if size > MAX_CMDLINE:
+        _reject(f"is {size} bytes long", f"Linux takes at most {MAX_CMDLINE}")
+    return line
+
+
+FilePath = Annotated[str, AfterValidator(_check_path)]
+VmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,30}$")]
+
+
+class Vm(Model):
+    """One virtual machine."""
+
+    machine: Literal["virt"] = "virt"
+    cpus: Annotated[int, Field(ge=1, le=MAX_CPUS)] = 1
+    memory: Annotated[
+        list[Region],
+        BeforeValidator(_one_region),
+        AfterValidator(_check_regions),
+        Field(default="512M", validate_default=True),
+    ]
+    gic: Literal[2, 3] = 3
+    kernel: FilePath
+    initrd: FilePath | None = None
+    cmdline: Annotated[str, AfterValidator(_check_cmdline)] = ""
+
+    @property
+    def ram_size(self) -> int:
+        """Bytes in all regions."""
+        return sum(region.size for region in self.memory)
+
+
+class Host(Model):
+    """What is not one VM's."""
+
+    log: Literal["error", "warn", "info", "debug"] = "info"
+
+
+def _check_vms(vms: dict[str, Vm]) -> dict[str, Vm]:
+    if not vms:
+        _reject("there is no VM", "add a table [vm.NAME]")
+    return vms
+
+
+class System(Model):
+    """A whole system description."""
+
+    host: Host = Host()
+    vm: Annotated[dict[VmName, Vm], AfterValidator(_check_vms)]
+
+
+def known_keys(loc: tuple[str | int, ...]) -> list[str]:
+    """The keys that the table at `loc` may have."""
+    model: Any = System
+    match loc:
+        case ("host",):
+            model = Host
+        case ("vm", _):
+            model = Vm
+        case ("vm", _, "memory", _):
+            model = Region
+    return list(model.model_fields)
