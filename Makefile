@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Builds out of tree, non-recursively. `make help` lists the targets.
 B ?= build
+D ?= $(B)
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := all
@@ -10,65 +11,187 @@ LIB_DIRS := core irqchip devices machine
 LIB_SRC := $(wildcard $(addsuffix /*.c,$(LIB_DIRS)))
 AARCH64_SRC := $(LIB_SRC) $(wildcard arch/aarch64/*.c)
 BARE_SRC := $(wildcard host/bare/aarch64/*.c host/bare/aarch64/*.S vessel-vmm/*.c)
-UNIT_SRC := $(wildcard tests/unit/*.c tests/unit/*/*.c tests/unit/*/*/*.c)
+FAKE_SRC := $(wildcard host/fake/*.c)
+PROBE_SRC := $(wildcard host/probe/*.c)
+UNIT_SRC := $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 
 # --- Tools and flags ---------------------------------------------------------
+TOOLCHAIN ?= clang
+ifeq ($(TOOLCHAIN),gcc)
+CC := gcc
+LTO :=
+AARCH64_CC := aarch64-linux-gnu-gcc -mno-outline-atomics
+else
 CC := clang
+LTO := -flto
+AARCH64_CC := clang --target=aarch64-none-elf
+endif
 AR := llvm-ar
+LD := ld.lld
+PY := $(D)/venv/bin/python
+JOBS := $(shell nproc)
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
-COMMON := -std=c17 -g $(WARN) -MMD -MP -Iinclude
+COMMON := -std=c17 -g $(WARN) -MMD -MP -Iinclude -Iarch/aarch64/include
 
-# Host-native: unit tests, fuzzers, the probe.
-NATIVE_CFLAGS := $(COMMON) -Iarch/aarch64/include -Ihost/fake
+# Host-native. One build with sanitizers serves unit tests and fuzzers; the probe is fast.
+NATIVE_CFLAGS := $(COMMON) -Ihost/fake
 SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+PROBE_CFLAGS := $(NATIVE_CFLAGS) -O2
 
 # The target: freestanding AArch64 with picolibc and Debian's libfdt for arm64.
-SYSROOT := $(B)/sysroot/arm64
+SYSROOT := $(D)/sysroot/arm64/usr
+LIBFDT := $(SYSROOT)/lib/aarch64-linux-gnu/libfdt.a
 PICOLIBC := /usr/lib/picolibc/aarch64-linux-gnu
-AARCH64_CFLAGS := $(COMMON) --target=aarch64-none-elf -march=armv8-a -mgeneral-regs-only -mstrict-align \
-	-O2 -ffreestanding -fno-pic -ffunction-sections -fdata-sections \
-	-Iarch/aarch64/include -isystem $(PICOLIBC)/include -isystem $(SYSROOT)/usr/include
+AARCH64_CFLAGS := $(COMMON) -march=armv8-a -mgeneral-regs-only -mstrict-align \
+	-O2 -fno-pic -ffunction-sections -fdata-sections \
+	-isystem $(PICOLIBC)/include -isystem $(SYSROOT)/include
+BARE_LDFLAGS := -T host/bare/aarch64/link.ld --gc-sections -z max-page-size=0x1000 \
+	--defsym=vfprintf=__i_vfprintf # picolibc's printf without floating point
 
 # --- Objects -----------------------------------------------------------------
-native-obj = $(patsubst %.c,$(B)/native/%.o,$(1))
-NATIVE_OBJ := $(call native-obj,$(AARCH64_SRC))
-aarch64-obj = $(patsubst %,$(B)/aarch64/%.o,$(1))
-AARCH64_OBJ := $(call aarch64-obj,$(AARCH64_SRC))
-BARE_OBJ := $(call aarch64-obj,$(BARE_SRC))
+objects = $(patsubst %,$(B)/$(1)/%.o,$(2))
+NATIVE_LIB := $(B)/native/libvessel.a
+AARCH64_LIB := $(B)/aarch64/libvessel.a
+BARE_ELF := $(B)/aarch64/vessel-vmm.elf
+PROBE_BIN := $(B)/probe/vessel-probe
 UNIT_BIN := $(patsubst %.c,$(B)/native/%,$(UNIT_SRC))
+FUZZ_BIN := $(patsubst %.c,$(B)/native/%,$(FUZZ_SRC))
+GUEST := $(D)/guest/vmlinuz $(D)/guest/initrd.gz
 
-.PHONY: all check clean
-all: $(B)/aarch64/libvessel.a
+.PHONY: all help deps run check test tests lint format fuzz prove bench gcc clean distclean
+all: $(AARCH64_LIB) $(BARE_ELF) $(PROBE_BIN) $(GUEST) ## The VMM, the library, the probe and the guest
 
-$(B)/native/%.o: %.c
+help: ## This list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 12
+
+# --- What the machine must have ----------------------------------------------
+# Every tool comes from there, so every object waits for it; a second run needs no network.
+DEPS := $(D)/.bootstrap
+$(DEPS): tools/bootstrap tools/apt-root $(wildcard tools/*.txt)
+	tools/bootstrap $(D)
+	@touch $@
+
+deps: $(DEPS) ## Install what is missing on this machine
+
+$(D)/guest/vmlinuz $(D)/guest/busybox $(LIBFDT): | $(DEPS)
+	@test -e $@
+
+$(D)/guest/initrd.gz: $(D)/guest/busybox $(wildcard tools/guest/*)
+	tools/guest/mkinitrd $< $@
+
+# --- Host-native -------------------------------------------------------------
+# fuzzer-no-link is clang's; gcc builds the library only.
+$(B)/native/%.c.o: %.c | $(DEPS)
 	@mkdir -p $(@D)
-	$(CC) $(NATIVE_CFLAGS) $(SANITIZE) -c $< -o $@
+	$(CC) $(NATIVE_CFLAGS) $(SANITIZE) $(if $(filter clang,$(CC)),-fsanitize=fuzzer-no-link) -c $< -o $@
 
-$(B)/native/libvessel.a: $(NATIVE_OBJ)
+$(B)/probe/%.c.o: %.c | $(DEPS)
+	@mkdir -p $(@D)
+	$(CC) $(PROBE_CFLAGS) -c $< -o $@
+
+$(NATIVE_LIB): $(call objects,native,$(AARCH64_SRC) $(FAKE_SRC))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(B)/native/tests/unit/%: $(B)/native/tests/unit/%.o $(B)/native/host/fake/fake.o $(B)/native/libvessel.a
+$(B)/native/tests/unit/%: $(B)/native/tests/unit/%.c.o $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
 
-$(B)/aarch64/%.c.o: %.c
-	@mkdir -p $(@D)
-	$(CC) $(AARCH64_CFLAGS) -c $< -o $@
+$(B)/native/tests/fuzz/%: $(B)/native/tests/fuzz/%.c.o $(NATIVE_LIB)
+	$(CC) $(SANITIZE) -fsanitize=fuzzer $^ -lfdt -o $@
 
-$(B)/aarch64/%.S.o: %.S
-	@mkdir -p $(@D)
-	$(CC) $(AARCH64_CFLAGS) -c $< -o $@
+$(PROBE_BIN): $(call objects,probe,$(AARCH64_SRC) $(FAKE_SRC) $(PROBE_SRC))
+	$(CC) $^ -lfdt -o $@
 
-$(B)/aarch64/libvessel.a: $(AARCH64_OBJ)
+# --- The target --------------------------------------------------------------
+$(B)/aarch64/%.o: % | $(DEPS)
+	@mkdir -p $(@D)
+	$(AARCH64_CC) $(AARCH64_CFLAGS) -c $< -o $@
+
+$(AARCH64_LIB): $(call objects,aarch64,$(AARCH64_SRC))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-# Quick check: unit tests alone, host-native, in seconds.
-check: $(UNIT_BIN)
-	@for t in $(UNIT_BIN); do $$t || exit 1; done
+# The program is optimised as a whole; the library's users choose for themselves.
+$(B)/vmm/%.o: % | $(DEPS)
+	@mkdir -p $(@D)
+	$(AARCH64_CC) $(AARCH64_CFLAGS) $(LTO) -c $< -o $@
 
-clean:
+$(BARE_ELF): $(call objects,vmm,$(BARE_SRC) $(AARCH64_SRC)) $(LIBFDT) host/bare/aarch64/link.ld
+	@mkdir -p $(@D)
+	$(LD) $(BARE_LDFLAGS) $(filter %.o %.a,$^) $(PICOLIBC)/lib/libc.a -o $@
+
+# --- Guests of our own --------------------------------------------------------
+PAYLOAD_LIB := $(call objects,aarch64,$(wildcard tests/payload/lib/*.c tests/payload/lib/*.S))
+PAYLOADS := $(patsubst tests/payload/%.c,$(B)/payload/%.elf,$(wildcard tests/payload/*.c)) \
+	$(B)/payload/bench.elf $(B)/payload/boot.bin
+link-payload = $(LD) -T tests/payload/lib/link.ld -z max-page-size=0x1000 $(filter %.o,$^) -o $@
+
+$(B)/payload/bench.elf: $(B)/aarch64/bench/payload.c.o $(PAYLOAD_LIB) tests/payload/lib/link.ld
+	@mkdir -p $(@D)
+	$(link-payload)
+
+$(B)/payload/%.elf: $(B)/aarch64/tests/payload/%.c.o $(PAYLOAD_LIB) tests/payload/lib/link.ld
+	@mkdir -p $(@D)
+	$(link-payload)
+
+$(B)/payload/%.bin: $(B)/payload/%.elf
+	llvm-objcopy -O binary $< $@
+
+# Debian's initrd with one more program, which measures.
+$(B)/guest/bench-init: $(B)/aarch64/bench/init.c.o
+	@mkdir -p $(@D)
+	$(LD) $< -o $@
+
+$(B)/guest/bench.cpio.gz: $(D)/guest/initrd.gz $(B)/guest/bench-init
+	(cat $<; cd $(B)/guest && echo bench-init | cpio --quiet -o -H newc | gzip -9n) > $@
+
+# --- Tests -------------------------------------------------------------------
+PYTEST := VESSEL_BUILD=$(B) $(PY) -m pytest
+
+check: $(UNIT_BIN) ## Unit tests alone, in seconds
+	@$(PYTEST) -q tests/unit
+
+tests: $(UNIT_BIN) $(FUZZ_BIN) $(PAYLOADS)
+
+test: ## All tests; the last line is "N passed, N failed"
+	@$(MAKE) -s -j$(JOBS) all tests || { echo '0 passed, 1 failed'; exit 1; }
+	@$(PYTEST)
+
+lint: $(AARCH64_LIB) ## Layers, formats, both compilers, scripts, licences
+	@$(PYTEST) tests/lint
+
+format: ## Let clang-format and ruff lay out the sources
+	@clang-format -i $$(git ls-files -co --exclude-standard '*.[ch]')
+	@$(D)/venv/bin/ruff format -q .
+
+gcc: ## The library and the VMM once more, built by gcc
+	@$(MAKE) --no-print-directory TOOLCHAIN=gcc B=$(B)/gcc D=$(D) $(B)/gcc/native/libvessel.a \
+		$(B)/gcc/aarch64/libvessel.a $(B)/gcc/aarch64/vessel-vmm.elf
+
+FUZZ_SECONDS ?= 600
+fuzz: $(FUZZ_BIN) ## Every fuzzer for FUZZ_SECONDS (600)
+	@for f in $(FUZZ_BIN); do \
+		corpus=$(B)/fuzz/$${f##*/}; mkdir -p $$corpus; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$corpus- $$corpus || exit 1; \
+	done
+
+prove: $(DEPS) ## CBMC proofs; fetches CBMC
+	@tools/cbmc --version
+	@$(PYTEST) tests/proofs
+
+# --- Running -----------------------------------------------------------------
+run: all ## Boot the default guest: an interactive shell
+	@./vessel run $(ARGS)
+
+bench: all $(B)/payload/bench.elf $(B)/guest/bench.cpio.gz ## Instructions per exit, boot ratio, idle share
+	@$(PY) bench/run.py
+
+clean: ## Remove what was built, keep what was downloaded
+	rm -rf $(addprefix $(B)/,native probe aarch64 vmm payload gcc fuzz proofs)
+
+distclean: ## Remove all of build/
 	rm -rf $(B)
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+.SECONDARY:
+-include $(shell find $(B) -type f -name '*.d' 2>/dev/null)

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Measures the VMM in instructions, which do not depend on the machine that runs this.
+
+QEMU's `-icount shift=0` makes virtual time a count of executed instructions, one a nanosecond.
+Prints a table and writes build/bench.json. See docs/BENCH.md for what each figure means.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+TOP = Path(__file__).resolve().parent.parent
+BUILD = TOP / os.environ.get("VESSEL_BUILD", "build")
+PAYLOAD = BUILD / "payload/bench.elf"
+KERNEL = BUILD / "guest/vmlinuz"
+INITRD = BUILD / "guest/bench.cpio.gz"
+HOST = "bare-aarch64"
+NS_PER_S = 1_000_000_000
+IDLE_S = 10
+TIMEOUT_S = 900
+
+# Instructions, ratios or shares that this host is to stay below.
+GOALS = {
+    "hypercall": 600,
+    "mmio_read": 600,
+    "sgi_self": 900,
+    "boot_ratio": 1.001,
+    "idle_share": 0.01,
+}
+
+
+def qemu(arguments: list[str]) -> str:
+    done = subprocess.run(
+        arguments,
+        cwd=TOP,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+        errors="replace",
+        timeout=TIMEOUT_S,
+    )
+    if done.returncode != 0:
+        sys.exit(f"{' '.join(arguments)}\nfailed with status {done.returncode}:\n{done.stdout}")
+    return done.stdout
+
+
+def number(pattern: str, output: str) -> int:
+    match = re.search(pattern, output)
+    if match is None:
+        sys.exit(f"no line like '{pattern}' in:\n{output}")
+    return int(match[1])
+
+
+def exits(gic: int) -> dict[str, int]:
+    """Instructions per exit class, measured by the payload."""
+    output = qemu(["./vessel", "run", "--icount", "--gic", str(gic), "--kernel", str(PAYLOAD)])
+    return {name: int(value) for name, value in re.findall(r"^bench (\w+) (\d+)", output, re.M)}
+
+
+def cmdline(sleep_s: int, loud: bool) -> str:
+    quiet = "" if loud else "quiet "
+    return f"console=ttyAMA0 {quiet}nokaslr rdinit=/bench-init -- {sleep_s}"
+
+
+def native(dtb: Path, loud: bool) -> int:
+    """Counter ticks to the first userspace line without a hypervisor, with the same devices."""
+    output = qemu(
+        ["qemu-system-aarch64", "-machine", "virt,gic-version=3", "-cpu", "cortex-a53"]
+        + ["-m", "512M", "-display", "none", "-nodefaults", "-serial", "stdio", "-no-reboot"]
+        + ["-icount", "shift=0,sleep=off", "-kernel", str(KERNEL), "-initrd", str(INITRD)]
+        + ["-append", cmdline(0, loud), "-dtb", str(dtb)]
+    )
+    return number(r"bench first_userspace (\d+)", output)
+
+
+def system(directory: Path, sleep_s: int, loud: bool) -> Path:
+    """The description of the measured guest."""
+    path = directory / "bench.toml"
+    path.write_text(
+        f'[host]\nlog = "debug"\n[vm.bench]\nmemory = "512M"\nkernel = "{KERNEL}"\n'
+        f'initrd = "{INITRD}"\ncmdline = "{cmdline(sleep_s, loud)}"\n'
+    )
+    return path
+
+
+def guest(directory: Path, sleep_s: int, loud: bool = False) -> tuple[int, int, int]:
+    """The same under Vessel: ticks, instructions at EL2, instructions in all."""
+    output = qemu(["./vessel", "run", "--icount", str(system(directory, sleep_s, loud))])
+    return (
+        number(r"bench first_userspace (\d+)", output),
+        number(r"executed (\d+) instructions at EL2", output),
+        number(r"at EL2, (\d+) in all", output),
+    )
+
+
+def linux(directory: Path) -> dict[str, float]:
+    """Boot and idle figures of Debian's kernel."""
+    dtb = directory / "guest.dtb"
+    qemu(["./vessel", "run", "--dump-dtb", str(dtb), str(system(directory, 0, False))])
+    ticks, el2, executed = guest(directory, 0)
+    _, idle_el2, idle_executed = guest(directory, IDLE_S)
+    loud_ticks, _, _ = guest(directory, 0, loud=True)
+    return {
+        "boot_ratio": ticks / native(dtb, loud=False),
+        "boot_ratio_loud": loud_ticks / native(dtb, loud=True),
+        "boot_el2": el2,
+        "idle_share": (idle_executed - executed) / (IDLE_S * NS_PER_S),
+        "idle_el2": idle_el2 - el2,
+    }
+
+
+def measure() -> dict[str, float]:
+    figures: dict[str, float] = dict(exits(gic=3))
+    figures |= {f"{name}_gicv2": value for name, value in exits(gic=2).items()}
+    with tempfile.TemporaryDirectory() as directory:
+        return figures | linux(Path(directory))
+
+
+def show(figures: dict[str, float]) -> None:
+    table = Table("figure", "value", "goal", title=HOST)
+    table.columns[1].justify = table.columns[2].justify = "right"
+    for name, value in figures.items():
+        text = f"{value:.6f}" if isinstance(value, float) else f"{value}"
+        table.add_row(name, text, f"< {GOALS[name]}" if name in GOALS else "")
+    Console(width=80).print(table)
+
+
+def main() -> int:
+    figures = measure()
+    show(figures)
+    (BUILD / "bench.json").write_text(json.dumps({HOST: figures}, indent=2) + "\n")
+    missed = [name for name, goal in GOALS.items() if not figures[name] < goal]
+    if missed:
+        print("not reached:", ", ".join(missed))
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the bare-metal guests of tests and benchmarks share. Memory map: QEMU's `virt`. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define GICD 0x08000000u
+#define GICC 0x08010000u
+#define GICR 0x080a0000u
+#define UART 0x09000000u
+#define RTC 0x09010000u
+#define VTIMER_INTID 27u
+
+#define sys_read(name)                                                  \
+    __extension__({                                                     \
+        uint64_t value_;                                                \
+        __asm__ volatile("mrs %0, " #name : "=r"(value_) : : "memory"); \
+        value_;                                                         \
+    })
+#define sys_write(name, value) \
+    __asm__ volatile("msr " #name ", %0\n\tisb" : : "r"((uint64_t)(value)) : "memory")
+
+static inline uint32_t read32(uintptr_t addr)
+{
+    uint32_t value;
+    __asm__ volatile("ldr %w0, [%1]" : "=r"(value) : "r"(addr) : "memory");
+    return value;
+}
+
+static inline void write32(uintptr_t addr, uint32_t value)
+{
+    __asm__ volatile("str %w0, [%1]" : : "r"(value), "r"(addr) : "memory");
+}
+
+/** SMCCC call by HVC with up to three arguments; returns x0. */
+static inline int64_t hvc(uint64_t fid, uint64_t a1, uint64_t a2, uint64_t a3)
+{
+    register uint64_t x0 __asm__("x0") = fid;
+    register uint64_t x1 __asm__("x1") = a1;
+    register uint64_t x2 __asm__("x2") = a2;
+    register uint64_t x3 __asm__("x3") = a3;
+
+    __asm__ volatile("hvc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory");
+    return (int64_t)x0;
+}
+
+#define PSCI_VERSION 0x84000000u
+#define PSCI_SYSTEM_OFF 0x84000008u
+#define PSCI_SYSTEM_RESET 0x84000009u
+
+void print(const char *s);
+void print_hex(uint64_t value);
+void print_dec(uint64_t value);
+_Noreturn void power_off(void);
+
+/** Find out which GIC there is; distributor and CPU interface on, priority mask open. */
+void gic_init(void);
+void gic_enable(uint32_t intid);
+/** Send SGI `intid` to this CPU. */
+void gic_sgi_self(uint32_t intid);
+uint32_t gic_ack(void);
+void gic_eoi(uint32_t intid);
+
+static inline void irq_unmask(void)
+{
+    __asm__ volatile("msr daifclr, #2\n\tisb" : : : "memory");
+}
+
+static inline void irq_mask(void)
+{
+    __asm__ volatile("msr daifset, #2\n\tisb" : : : "memory");
+}
+
+/* A payload supplies main and, where the default (report and power off) will not do, handlers. */
+void payload_main(void *fdt);
+void payload_sync(void);
+void payload_irq(void);

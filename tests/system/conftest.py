@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Guests run by the tool, seen through their console as a user sees them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pexpect
+import pytest
+
+TOP = Path(__file__).resolve().parents[2]
+BUILD = TOP / os.environ.get("VESSEL_BUILD", "build")
+# No test waits for time to pass; this only bounds one that hangs, on a slow machine.
+TIMEOUT_S = int(os.environ.get("VESSEL_TEST_TIMEOUT", 300))
+COLUMNS = 1000  # No line of a guest is wrapped.
+
+Run = Callable[..., "Console"]
+
+
+class Console(pexpect.spawn):
+    """`vessel run` on a terminal."""
+
+    def ended(self) -> int:
+        """Wait for the end; the exit status."""
+        self.expect(pexpect.EOF)
+        self.close()
+        return self.exitstatus
+
+    def shell(self, line: str) -> str:
+        """Type a command at the guest's shell; what it printed."""
+        self.sendline(f"{line}; echo done=$?")
+        self.expect(r"echo done=\$\?\r+\n(.*)done=(\d+)\r+\n")
+        assert self.match[2] == "0", self.match[1]
+        return self.match[1]
+
+    def login(self) -> None:
+        """Wait for Debian's shell."""
+        self.expect("Welcome to Vessel")
+        self.expect("vessel:~# ")
+
+
+@pytest.fixture
+def run() -> Iterator[Run]:
+    started = []
+
+    def start(*arguments: str | Path) -> Console:
+        console = Console(
+            str(TOP / "vessel"),
+            ["run", "--timeout", str(TIMEOUT_S), *map(str, arguments)],
+            cwd=str(TOP),
+            dimensions=(24, COLUMNS),
+            encoding="utf-8",
+            codec_errors="replace",
+            timeout=TIMEOUT_S,
+        )
+        started.append(console)
+        return console
+
+    yield start
+    for console in started:
+        console.close(force=True)
+
+
+@pytest.fixture
+def payload() -> Callable[[str], Path]:
+    """Path of one of our own guests, tests/payload."""
+    return lambda name: BUILD / "payload" / name

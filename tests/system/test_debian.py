@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""An unmodified Debian kernel, from its first line to power-off."""
+
+import re
+import time
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+JUST_BOOTED_S = 60
+HARMONIC = """awk 'BEGIN { for (i = 1; i <= 20000; i++) s += 1 / i; printf "%.12f ", s }'"""
+CPUS = ["cortex-a53", "cortex-a57", "cortex-a72", "max"]
+
+
+@pytest.mark.parametrize("gic", [2, 3])
+def test_shell(run, gic):
+    guest = run("--gic", gic)
+    guest.login()
+
+    assert "aarch64" in guest.shell("uname -m")
+    interrupts = guest.shell("cat /proc/interrupts")
+    assert re.search(r"[1-9]\d* +GIC(v3|-0) +27 Level +arch_timer", interrupts)
+    assert re.search(r"[1-9]\d* +GIC(v3|-0) +33 Level +uart-pl011", interrupts)
+    assert re.search("Err: +0", interrupts)
+    assert abs(int(guest.shell("date +%s").split()[0]) - time.time()) < 120
+    # Input longer than the UART's FIFO arrives whole.
+    text = "x" * 900
+    assert text in guest.shell(f"echo {text} | tr x x")
+
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
+def test_reboot(run):
+    guest = run()
+    guest.login()
+    guest.shell("touch /tmp/gone")
+    guest.sendline("reboot")
+    guest.login()
+    assert "gone" not in guest.shell("ls /tmp")
+    assert float(guest.shell("cut -d' ' -f1 /proc/uptime").split()[0]) < JUST_BOOTED_S
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
+@pytest.mark.parametrize("cpu", CPUS)
+def test_every_cpu_model(run, cpu):
+    gic = 2 if cpu == "cortex-a57" else 3
+    guest = run("--qemu-cpu", cpu, "--gic", gic)
+    guest.login()
+    # FP/SIMD registers are the guest's own: the host's use of them does not show.
+    assert guest.shell(HARMONIC).split() == [f"{sum(1 / i for i in range(1, 20001)):.12f}"]
+    features = guest.shell("grep -m1 Features /proc/cpuinfo")
+    assert " fp " in features and " sve" not in features and " paca" not in features
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
+def test_early_console(run, tmp_path):
+    guest = run(
+        *("--kernel", "build/guest/vmlinuz", "--initrd", "build/guest/initrd.gz"),
+        *("--append", "earlycon=pl011,0x9000000 console=ttyAMA0 keep_bootcon"),
+    )
+    guest.expect(r"earlycon: pl11 at MMIO 0x0*9000000")
+    guest.login()
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
+def test_ctrl_a_x_leaves(run):
+    guest = run()
+    guest.login()
+    guest.sendcontrol("a")
+    guest.send("x")
+    assert guest.ended() == 6

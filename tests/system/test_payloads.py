@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Bare-metal guests of our own: what hardware would do, they get."""
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+
+@pytest.mark.parametrize("gic", [2, 3])
+def test_nothing_there(run, payload, gic):
+    guest = run("--kernel", payload("unmapped.elf"), "--gic", gic)
+    guest.expect("survived")
+    said = guest.before
+    assert re.findall(r"^ok (\w+)", said, re.M) == ["load", "store", "fetch", "pair", "sysreg"]
+    assert "FAILED" not in said
+    assert re.search(r"4-byte load at 0x3f000000: nothing is there; nearest is", said)
+    assert guest.ended() == 0
+
+
+@pytest.mark.parametrize("image", ["boot.elf", "boot.bin"])
+def test_entry_state_and_reboot(run, payload, image):
+    guest = run("--kernel", payload(image))
+    for key in "rp":
+        guest.expect(r"reboot or power off \(r/p\)\? ")
+        assert len(re.findall(r"^ok ", guest.before, re.M)) == 8
+        assert "FAILED" not in guest.before
+        guest.send(key)
+    assert guest.ended() == 0
+
+
+def test_loop_of_exits_can_be_stopped(run, payload):
+    guest = run("--kernel", payload("exits.elf"))
+    guest.expect("looping")
+    guest.sendcontrol("a")
+    guest.send("x")
+    assert guest.ended() == 6
+
+
+def test_loop_of_exits_times_out(run, payload):
+    guest = run("--kernel", payload("exits.elf"), "--timeout", "5")
+    assert guest.ended() == 5
+
+
+def test_lost_guest_is_reported(run, payload):
+    guest = run("--kernel", payload("lost.elf"))
+    assert guest.ended() == 3
+    said = guest.before
+    assert "error: guest: VM crashed: vCPU 0: no exception vector at PC 0x3f000200" in said
+    assert re.search(r"4-byte fetch at 0x3f000200: .* nearest is rtc at 0x9010000", said)
+    assert "ELR_EL1   0x000000003f040000" in said
+    assert "x30" in said

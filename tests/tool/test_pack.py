@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The packed system's bytes, and what keeps an image out of it."""
+
+import gzip
+import os
+import struct
+from pathlib import Path
+
+import libfdt
+import pytest
+
+from sandbox import Check, Sandbox
+from vessel import images
+
+VM = '[vm.debian]\nkernel = "kernel"\n'
+
+
+def u64s(prop: libfdt.Property) -> tuple[int, ...]:
+    """A property of u64 cells."""
+    return struct.unpack(f">{len(prop) // 8}Q", bytes(prop))
+
+
+def packed(sandbox: Sandbox, toml: str) -> bytes:
+    """The pack of a description."""
+    sandbox.write(toml)
+    result = sandbox.call("pack", "system.toml", "-o", "out.pack")
+    assert result.status == 0, result.stderr
+    return (sandbox.path / "out.pack").read_bytes()
+
+
+def vm_node(fdt: libfdt.Fdt, name: str) -> int:
+    """A VM's node."""
+    return fdt.path_offset(f"/vms/{name}")
+
+
+def test_layout(sandbox: Sandbox) -> None:
+    data = packed(
+        sandbox,
+        '[host]\nlog = "debug"\n' + VM + 'initrd = "initrd"\ncmdline = "console=ttyAMA0 ü"\n'
+        'gic = 2\nmemory = [{ base = 0x40000000, size = "64M" }, '
+        '{ base = 0x80000000, size = "2M"}]',
+    )
+    fdt = libfdt.Fdt(data)
+    assert fdt.getprop(0, "compatible").as_str() == "vessel,manifest"
+    assert fdt.getprop(0, "version").as_uint32() == 1
+    assert fdt.getprop(0, "pack-size").as_uint64() == len(data)
+    vms = fdt.path_offset("/vms")
+    assert fdt.getprop(vms, "#address-cells").as_uint32() == 1
+    assert fdt.getprop(vms, "#size-cells").as_uint32() == 0
+    vm = vm_node(fdt, "vm@0")
+    assert fdt.getprop(vm, "reg").as_uint32() == 0
+    assert fdt.getprop(vm, "label").as_str() == "debian"
+    assert fdt.getprop(vm, "machine").as_str() == "virt"
+    assert fdt.getprop(vm, "cpus").as_uint32() == 1
+    assert fdt.getprop(vm, "gic-version").as_uint32() == 2
+    assert fdt.getprop(vm, "log-level").as_uint32() == 3
+    assert fdt.getprop(vm, "bootargs").as_str() == "console=ttyAMA0 ü"
+    assert u64s(fdt.getprop(vm, "ram")) == (0x4000_0000, 64 << 20, 0x8000_0000, 2 << 20)
+    for key, content in (("kernel", b"k" * 5000), ("initrd", b"i" * 100)):
+        offset, size = u64s(fdt.getprop(vm, key))
+        assert offset % 4096 == 0
+        assert offset >= fdt.totalsize()
+        assert data[offset : offset + size] == content
+
+
+def test_several_vms_keep_their_order(sandbox: Sandbox) -> None:
+    toml = "".join(f'[vm.{name}]\nkernel = "kernel"\n' for name in ("zeta", "alpha", "m-1"))
+    fdt = libfdt.Fdt(packed(sandbox, toml))
+    labels = [fdt.getprop(vm_node(fdt, f"vm@{i}"), "label").as_str() for i in range(3)]
+    assert labels == ["zeta", "alpha", "m-1"]
+    assert fdt.getprop(vm_node(fdt, "vm@0"), "initrd", [libfdt.NOTFOUND]) == -libfdt.NOTFOUND
+
+
+def test_gzip_kernel_is_unpacked_and_initrd_is_not(sandbox: Sandbox) -> None:
+    packed_kernel = gzip.compress(b"K" * 9000)
+    (sandbox.path / "kernel").write_bytes(packed_kernel)
+    data = packed(sandbox, VM + 'initrd = "kernel"')
+    fdt = libfdt.Fdt(data)
+    vm = vm_node(fdt, "vm@0")
+    offset, size = u64s(fdt.getprop(vm, "kernel"))
+    assert data[offset : offset + size] == b"K" * 9000
+    offset, size = u64s(fdt.getprop(vm, "initrd"))
+    assert data[offset : offset + size] == packed_kernel
+
+
+def test_paths_are_relative_to_the_description(sandbox: Sandbox) -> None:
+    (sandbox.path / "sub").mkdir()
+    sandbox.write('[vm.a]\nkernel = "../kernel"', "sub/system.toml")
+    assert sandbox.call("check", "sub/system.toml").status == 0
+
+
+GZ = gzip.compress(os.urandom(5000))
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (b"", "the file is empty"),
+        (GZ[:-700], "the gzip file is truncated; copy or build it again"),
+        (GZ[:-8] + b"\0" * 8, "the gzip file is damaged: CRC check failed"),
+        (GZ[:20] + b"\xff" * 200 + GZ[220:], "the gzip file is damaged: "),
+        (gzip.compress(b""), "nothing is in the gzip file"),
+        (
+            gzip.compress(b"\0" * (5 << 20)),
+            "unpacks to more than 4 MiB; give the VM more memory",
+        ),
+        (
+            b"MZ\0\0zimg" + b"\0" * 100,
+            "is a compressed EFI application (zboot); "
+            "give the Image or Image.gz of the same kernel",
+        ),
+        (
+            b"x" * (5 << 20),
+            "5 MiB do not fit into 4 MiB of RAM; give the VM more memory",
+        ),
+    ],
+)
+def test_bad_kernels(content: bytes, line: str, sandbox: Sandbox) -> None:
+    (sandbox.path / "kernel").write_bytes(content)
+    sandbox.write(VM + 'memory = "4M"')
+    result = sandbox.call("pack", "system.toml", "-o", "out.pack")
+    assert len(result.errors) == 1
+    assert result.errors[0].startswith(f"system.toml: vm.debian.kernel: kernel: {line}")
+    assert result.status == 2
+    assert not (sandbox.path / "out.pack").exists()
+
+
+def test_gzip_has_a_limit_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "GZIP_LIMIT", 1 << 20)
+    bomb = tmp_path / "bomb.gz"
+    bomb.write_bytes(gzip.compress(b"\0" * (1 << 20) + b"\0"))
+    with (tmp_path / "out").open("wb") as out, pytest.raises(images.Reason, match="1 MiB"):
+        images.copy_kernel(bomb, out, 1 << 40)
+
+
+def test_missing_directory_and_special_files(rejected: Check, sandbox: Sandbox) -> None:
+    os.mkfifo(sandbox.path / "fifo")
+    key = "system.toml: vm.debian.initrd"
+    rejected(VM + 'initrd = "none"', f"{key}: none: no such file")
+    rejected(VM + 'initrd = "tmp"', f"{key}: tmp: is a directory, not an image")
+    rejected(VM + 'initrd = "fifo"', f"{key}: fifo: is not a regular file")
+    rejected(VM + 'initrd = "kernel/x"', f"{key}: kernel/x: not a directory")
+
+
+def test_output_is_whole_or_untouched(sandbox: Sandbox) -> None:
+    out = sandbox.path / "out.pack"
+    out.write_bytes(b"old")
+    sandbox.write(VM + 'initrd = "none"')
+    assert sandbox.call("pack", "system.toml", "-o", "out.pack").status == 2
+    assert out.read_bytes() == b"old"
+    sandbox.write(VM)
+    complaint = "vm debian: kernel: the file is for x86"
+    assert sandbox.call("pack", "system.toml", "-o", out, FAKE_PROBE=complaint).status == 2
+    assert out.read_bytes() == b"old"
+    assert sandbox.call("pack", "system.toml", "-o", "out.pack").status == 0
+    assert out.stat().st_mode & 0o777 == 0o666 & ~os.umask(os.umask(0o22))
+
+
+@pytest.mark.parametrize(
+    ("target", "text"),
+    [
+        ("tmp", "tmp: is not a regular file"),
+        ("/dev/null", "/dev/null: is not a regular file"),
+        ("none/out", "none/out: no such file or directory"),
+        ("kernel", "kernel: is an input of the same system"),
+        ("system.toml", "system.toml: is an input of the same system"),
+    ],
+)
+def test_bad_outputs(target: str, text: str, sandbox: Sandbox) -> None:
+    result = sandbox.call("pack", "system.toml", "-o", target)
+    assert (result.errors, result.status) == ([f"vessel: -o: {text}"], 2)
+
+
+@pytest.mark.parametrize(
+    ("complaint", "line"),
+    [
+        (
+            "vm debian: kernel: the ELF file is for x86-64",
+            "system.toml: vm.debian.kernel: kernel: the ELF file is for x86-64",
+        ),
+        (
+            "debian: initrd (0x10 bytes at 0x1) overlaps kernel",
+            "system.toml: vm.debian.initrd: initrd: initrd (0x10 bytes at 0x1) overlaps kernel",
+        ),
+        (
+            "debian: no room for initrd: it needs 0x10 bytes",
+            "system.toml: vm.debian.memory: no room for initrd: it needs 0x10 bytes; "
+            "the VM has 512 MiB",
+        ),
+        ("debian: what else", "system.toml: vm.debian: what else"),
+    ],
+)
+def test_probe_is_translated(complaint: str, line: str, sandbox: Sandbox) -> None:
+    for args in (["check"], ["pack", "-o", "out.pack"], ["run"], ["run", "--dump-dtb", "dtb"]):
+        result = sandbox.call(*args, "system.toml", FAKE_PROBE=complaint)
+        assert (result.errors, result.status) == ([line], 2)
+    assert not (sandbox.path / "dtb").exists()
+
+
+def test_probe_that_fails_itself(sandbox: Sandbox) -> None:
+    result = sandbox.call("check", "system.toml", FAKE_PROBE="oops", FAKE_PROBE_STATUS="3")
+    assert (len(result.errors), result.status) == (1, 1)
+
+
+def test_check_says_what_the_host_cannot_run(sandbox: Sandbox) -> None:
+    sandbox.write(VM + "cpus = 2\n" + '[vm.b]\nkernel = "kernel"')
+    result = sandbox.call("check", "system.toml")
+    assert result.status == 0
+    assert result.errors == [
+        "system.toml: vm: warning: 2 VMs (debian, b), but this host runs exactly one today; "
+        "keep one table [vm.NAME]",
+        "system.toml: vm.debian.cpus: warning: 2 CPUs, but this host runs one a VM today; use 1",
+    ]

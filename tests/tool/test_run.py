@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""`vessel run`: QEMU's command line, how a run ends, and what it leaves behind."""
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import termios
+import time
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from sandbox import ROOT, Sandbox
+from vessel.errors import Exit
+from vessel.qmp import outcome
+
+
+def qemu_words(sandbox: Sandbox) -> list[str]:
+    """The command line that QEMU got."""
+    return json.loads(Path(sandbox.env["FAKE_QEMU_LOG"]).read_text())
+
+
+def after(words: list[str], option: str) -> str:
+    """The value of an option."""
+    return words[words.index(option) + 1]
+
+
+@pytest.mark.parametrize(
+    ("story", "status"),
+    [
+        ("poweroff", 0),
+        ("poweroff, slowly", 0),
+        ("guest crash", 3),
+        ("host crash", 4),
+        ("host reset", 4),
+        ("left", 6),
+        ("killed", 1),
+    ],
+)
+def test_status(story: str, status: int, sandbox: Sandbox) -> None:
+    result = sandbox.vessel("run", "system.toml", FAKE_QEMU=story)
+    assert result.status == status
+    assert "GUEST_PANICKED" in result.stdout  # The guest's words decide nothing.
+    assert len([line for line in result.errors if line]) == (0 if status in (0, 6) else 1)
+
+
+@pytest.mark.parametrize("story", ["hangs", "deaf"])
+def test_timeout(story: str, sandbox: Sandbox) -> None:
+    start = time.monotonic()
+    result = sandbox.vessel("run", "system.toml", "--timeout", "0.5", FAKE_QEMU=story)
+    assert result.status == 5
+    assert "time-out" in result.stderr
+    assert time.monotonic() - start < 15
+
+
+def test_a_run_within_its_timeout(sandbox: Sandbox) -> None:
+    assert sandbox.vessel("run", "system.toml", "--timeout", "50").status == 0
+
+
+def running(sandbox: Sandbox, story: str) -> subprocess.Popen[bytes]:
+    """A run that has come so far that the guest hangs."""
+    tool = subprocess.Popen(
+        sandbox.command("run", "system.toml"),
+        cwd=sandbox.path,
+        env={**sandbox.env, "FAKE_QEMU": story},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+    )
+    assert tool.stdout
+    while b"hanging" not in (line := tool.stdout.readline()):
+        assert line
+    return tool
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_signals_end_qemu_and_leave_nothing(number: int, sandbox: Sandbox) -> None:
+    with running(sandbox, "hangs") as tool:
+        tool.send_signal(number)
+        assert tool.wait(timeout=20) == 6
+    assert list((sandbox.path / "tmp").iterdir()) == []
+
+
+def test_qemu_dies_with_a_killed_tool(sandbox: Sandbox) -> None:
+    with running(sandbox, "hangs") as tool:
+        tool.kill()
+        assert tool.stdout
+        tool.stdout.read()  # Ends when QEMU, too, has closed its standard output.
+
+
+@pytest.mark.parametrize("story", ["raw terminal", "poweroff"])
+def test_terminal_is_restored(story: str, sandbox: Sandbox) -> None:
+    master, slave = pty.openpty()
+    before = termios.tcgetattr(slave)
+    done = subprocess.run(
+        sandbox.command("run", "system.toml"),
+        cwd=sandbox.path,
+        env={**sandbox.env, "FAKE_QEMU": story},
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode == (1 if story == "raw terminal" else 0)
+    assert termios.tcgetattr(slave) == before
+    assert os.get_blocking(slave)
+    os.close(master)
+    os.close(slave)
+
+
+def test_command_line(sandbox: Sandbox) -> None:
+    sandbox.write('[vm.a]\nkernel = "kernel"\nmemory = "100M"\ngic = 2')
+    assert sandbox.vessel("run", "system.toml", "--qemu-cpu", "max", "--icount").status == 0
+    words = qemu_words(sandbox)
+    assert after(words, "-machine") == "virt,virtualization=on,gic-version=2"
+    assert after(words, "-cpu") == "max"
+    assert after(words, "-m") == "198M"  # 100 and 96, and the pack in units of 2.
+    assert after(words, "-kernel").endswith("/build/aarch64/vessel-vmm.elf")
+    assert after(words, "-icount") == "shift=0,sleep=off"
+    assert after(words, "-serial") == "mon:stdio"
+    loader = after(words, "-device")
+    assert re.fullmatch(r"loader,file=.*/system\.pack,addr=0x44000000,force-raw=on", loader)
+
+
+def test_a_comma_in_the_temporary_directory(sandbox: Sandbox) -> None:
+    (sandbox.path / "a,b").mkdir()
+    assert sandbox.vessel("run", "system.toml", TMPDIR=str(sandbox.path / "a,b")).status == 0
+
+
+def test_kernel_on_the_command_line(sandbox: Sandbox) -> None:
+    args = ["run", "--kernel", "kernel", "--initrd", "initrd", "--append", "x", "--memory", "64M"]
+    assert sandbox.vessel(*args, "--gic", "2").status == 0
+    assert "gic-version=2" in after(qemu_words(sandbox), "-machine")
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (["--kernel", "none"], "vessel: --kernel: none: no such file"),
+        (["--kernel", "kernel", "--gic", "5"], "vessel: --gic: the number 5 is not possible here"),
+        (["--kernel", "kernel", "--memory", "x"], 'vessel: --memory: "x" is not a size'),
+        (["--kernel", "kernel", "--cpus", "0"], "vessel: --cpus: 0 is out of range"),
+        (["--kernel", "kernel", "--cpus", "2"], "vessel: --cpus: 2 CPUs, but this host runs one"),
+        (["system.toml", "--kernel", "kernel"], "vessel: give either SYSTEM.toml or --kernel"),
+        (["system.toml", "--initrd", "none"], "vessel: --initrd: none: no such file"),
+        (["--timeout", "0"], "vessel: invalid value for '--timeout'"),
+        (["--qemu-cpu", "z80"], "vessel: invalid value for '--qemu-cpu'"),
+        (["--memry", "1G"], "vessel: no such option '--memry'. Did you mean '--memory'?"),
+        (["system.toml", "--dump-dtb", "tmp"], "vessel: --dump-dtb: tmp: is not a regular file"),
+    ],
+)
+def test_bad_command_lines(args: list[str], line: str, sandbox: Sandbox) -> None:
+    result = sandbox.call("run", *args)
+    assert len(result.errors) == 1
+    assert result.errors[0].startswith(line)
+    assert result.status == 2
+
+
+def test_this_host_runs_one_vm(sandbox: Sandbox) -> None:
+    sandbox.write('[vm.a]\nkernel = "kernel"\n[vm.b]\nkernel = "kernel"\n')
+    result = sandbox.call("run", "system.toml")
+    assert result.errors == [
+        "system.toml: vm: 2 VMs (a, b), but this host runs exactly one today; "
+        "keep one table [vm.NAME]"
+    ]
+    assert result.status == 2
+
+
+def test_dump_dtb_runs_nothing(sandbox: Sandbox) -> None:
+    result = sandbox.call("run", "system.toml", "--dump-dtb", "guest.dtb")
+    assert (result.status, result.stderr) == (0, "")
+    assert "guest.dtb" in result.stdout
+    assert (sandbox.path / "guest.dtb").read_bytes() == b"a device tree"
+    assert not Path(sandbox.env["FAKE_QEMU_LOG"]).exists()
+
+
+def test_qemu_missing(sandbox: Sandbox) -> None:
+    result = sandbox.call("run", "system.toml", PATH=str(sandbox.path))
+    assert result.errors == [
+        "vessel: qemu-system-aarch64 is not installed; Debian has it in the package qemu-system-arm"
+    ]
+    assert result.status == 1
+
+
+@pytest.mark.parametrize(
+    ("version", "why"),
+    [("7.2.0", "its message is above"), ("6.0.1", "it is version 6.0, and 7.1 or newer is needed")],
+)
+def test_qemu_refuses(version: str, why: str, sandbox: Sandbox) -> None:
+    result = sandbox.vessel("run", "system.toml", FAKE_QEMU="refuses", FAKE_QEMU_VERSION=version)
+    assert result.errors[-1] == f"vessel: qemu-system-aarch64 did not start (status 1); {why}"
+    assert result.status == 1
+
+
+def test_builds_missing(sandbox: Sandbox) -> None:
+    build = Path(sandbox.env["VESSEL_BUILD"])
+    for name in ("aarch64/vessel-vmm.elf", "probe/vessel-probe"):
+        (build / name).unlink()
+        result = sandbox.call("run", "system.toml")
+        assert len(result.errors) == 1
+        assert "is not built; run `make` in" in result.errors[0]
+        assert result.status == 1
+
+
+def test_launcher_without_environment(sandbox: Sandbox) -> None:
+    env = {**os.environ, "VESSEL_BUILD": str(sandbox.path)}
+    done = subprocess.run(
+        [ROOT / "vessel", "run"], capture_output=True, text=True, env=env, check=False
+    )
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "run `make`" in done.stderr
+
+
+def event(name: str, reason: str = "") -> dict[str, object]:
+    """An event of QEMU's."""
+    return {"event": name, "data": {"reason": reason} if reason else {}}
+
+
+def test_outcome_puts_the_guest_first() -> None:
+    off = [event("SHUTDOWN", "guest-shutdown")]
+    assert outcome(off, 0, Exit.TIMED_OUT) == Exit.OK
+    assert outcome([event("SHUTDOWN", "host-qmp-quit")], 0, Exit.TIMED_OUT) == Exit.TIMED_OUT
+    assert outcome([event("SHUTDOWN", "host-signal")], 0, None) == Exit.LEFT
+    assert outcome([event("GUEST_CRASHLOADED")], 1, None) == Exit.GUEST_CRASHED
+    assert outcome([], -11, None) == Exit.INTERNAL
+
+
+def test_requirements_have_all_dependencies() -> None:
+    project = tomllib.loads((ROOT / "tools/pyproject.toml").read_text())["project"]
+    listed = (ROOT / "tools/requirements.txt").read_text()
+    names = {re.split(r"[<>=]", line)[0].strip() for line in listed.splitlines()}
+    for dependency in project["dependencies"]:
+        assert re.split(r"[<>=]", dependency)[0] in names

@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Packed systems, whole and broken in every way that docs/MANIFEST.md excludes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <libfdt.h>
+
+#include <vmm/bits.h>
+#include <vmm/manifest.h>
+
+#define FDT_ROOM 4096
+#define PACK_SIZE 16384
+#define KERNEL_AT 4096
+#define INITRD_AT 8192
+
+struct bench {
+    _Alignas(8) uint8_t pack[PACK_SIZE + 8];
+    struct vmm_manifest manifest;
+    struct vmm_vm_desc desc;
+    struct vmm_diag diag;
+};
+
+static void set_string(struct bench *b, int node, const char *name, const char *value)
+{
+    assert_int_equal(fdt_setprop(b->pack, node, name, value, (int)strlen(value) + 1), 0);
+}
+
+static void set_u64s(struct bench *b, int node, const char *name, const uint64_t *value, size_t n)
+{
+    fdt64_t data[32];
+
+    assert_true(n <= ARRAY_SIZE(data));
+    for (size_t i = 0; i < n; i++) {
+        data[i] = cpu_to_fdt64(value[i]);
+    }
+    assert_int_equal(fdt_setprop(b->pack, node, name, data, (int)(n * sizeof(fdt64_t))), 0);
+}
+
+#define U64S(b, node, name, ...)                                \
+    set_u64s(b, node, name, (const uint64_t[]) { __VA_ARGS__ }, \
+             sizeof((const uint64_t[]) { __VA_ARGS__ }) / sizeof(uint64_t))
+
+static void add_vm(struct bench *b, int vms, const char *node_name, const char *label)
+{
+    int vm = fdt_add_subnode(b->pack, vms, node_name);
+
+    assert_true(vm > 0);
+    set_string(b, vm, "label", label);
+    set_string(b, vm, "machine", "virt");
+    assert_int_equal(fdt_setprop_u32(b->pack, vm, "cpus", 2), 0);
+    assert_int_equal(fdt_setprop_u32(b->pack, vm, "gic-version", 3), 0);
+    set_string(b, vm, "bootargs", "console=ttyAMA0");
+    assert_int_equal(fdt_setprop_u32(b->pack, vm, "log-level", 3), 0);
+    U64S(b, vm, "ram", 0x40000000, 0x1000000, 0x80000000, 0x2000);
+    U64S(b, vm, "kernel", KERNEL_AT, 100);
+    U64S(b, vm, "initrd", INITRD_AT, 200);
+}
+
+static int find_vm(struct bench *b, const char *path)
+{
+    int node = fdt_path_offset(b->pack, path);
+
+    assert_true(node > 0);
+    return node;
+}
+
+static int setup(void **state)
+{
+    static struct bench b;
+    int vms;
+
+    memset(&b, 0, sizeof(b));
+    assert_int_equal(fdt_create_empty_tree(b.pack, FDT_ROOM), 0);
+    set_string(&b, 0, "compatible", "vessel,manifest");
+    assert_int_equal(fdt_setprop_u32(b.pack, 0, "version", 1), 0);
+    U64S(&b, 0, "pack-size", PACK_SIZE);
+    vms = fdt_add_subnode(b.pack, 0, "vms");
+    add_vm(&b, vms, "vm@1", "second"); /* fdt_add_subnode() puts it before its siblings */
+    add_vm(&b, vms, "vm@0", "first");
+    *state = &b;
+    return 0;
+}
+
+static enum vmm_err open_pack(struct bench *b, size_t size)
+{
+    b->diag.text[0] = '\0';
+    return vmm_manifest_open(&b->manifest, (struct vmm_blob) { b->pack, size }, &b->diag);
+}
+
+static void check_open(struct bench *b, enum vmm_err err, const char *text)
+{
+    assert_int_equal(open_pack(b, PACK_SIZE), err);
+    assert_non_null(strstr(b->diag.text, text));
+    assert_int_equal(b->manifest.vm_count, 0);
+}
+
+/* The system opens, but VM 0 is refused with a text that has `text`. */
+static void check_vm(struct bench *b, const char *text)
+{
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_ERR_FORMAT);
+    assert_non_null(strstr(b->diag.text, text));
+}
+
+static void test_whole(void **state)
+{
+    struct bench *b = *state;
+    const struct vmm_vm_desc *d = &b->desc;
+
+    assert_int_equal(open_pack(b, PACK_SIZE + 8), VMM_OK);
+    assert_int_equal(b->manifest.vm_count, 2);
+    assert_int_equal(b->manifest.pack.size, PACK_SIZE);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
+    assert_string_equal(d->name, "first");
+    assert_string_equal(d->machine, "virt");
+    assert_string_equal(d->bootargs, "console=ttyAMA0");
+    assert_int_equal(d->cpu_count, 2);
+    assert_int_equal(d->gic_version, 3);
+    assert_int_equal(d->log_level, VMM_LOG_DEBUG);
+    assert_int_equal(d->ram_count, 2);
+    assert_int_equal(d->ram[1].base, 0x80000000);
+    assert_int_equal(d->ram[1].size, 0x2000);
+    assert_ptr_equal(d->kernel.data, b->pack + KERNEL_AT);
+    assert_int_equal(d->kernel.size, 100);
+    assert_ptr_equal(d->initrd.data, b->pack + INITRD_AT);
+    assert_int_equal(d->initrd.size, 200);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 1, &b->desc, &b->diag), VMM_OK);
+    assert_string_equal(d->name, "second");
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 2, &b->desc, &b->diag), VMM_ERR_INVALID);
+}
+
+static void test_defaults(void **state)
+{
+    struct bench *b = *state;
+    int vm = find_vm(b, "/vms/vm@0");
+
+    assert_int_equal(fdt_delprop(b->pack, vm, "bootargs"), 0);
+    assert_int_equal(fdt_delprop(b->pack, vm, "initrd"), 0);
+    assert_int_equal(fdt_delprop(b->pack, vm, "log-level"), 0);
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
+    assert_string_equal(b->desc.bootargs, "");
+    assert_int_equal(b->desc.initrd.size, 0);
+    assert_int_equal(b->desc.log_level, VMM_LOG_INFO);
+}
+
+static void test_not_a_pack(void **state)
+{
+    struct bench *b = *state;
+    struct vmm_blob shifted = { b->pack + 4, PACK_SIZE };
+
+    for (size_t size = 0; size < FDT_ROOM; size++) {
+        assert_int_equal(open_pack(b, size), VMM_ERR_FORMAT);
+    }
+    assert_int_equal(open_pack(b, PACK_SIZE - 1), VMM_ERR_FORMAT);
+    assert_non_null(strstr(b->diag.text, "truncated"));
+    assert_int_equal(vmm_manifest_open(&b->manifest, shifted, &b->diag), VMM_ERR_FORMAT);
+    assert_non_null(strstr(b->diag.text, "aligned"));
+    fdt_set_version(b->pack, 16);
+    check_open(b, VMM_ERR_FORMAT, "version 16");
+    b->pack[0] = 0;
+    check_open(b, VMM_ERR_FORMAT, "no device tree");
+}
+
+/* Any byte of the header or the tree may be wrong: an error or a system, but no crash. */
+static void test_damaged(void **state)
+{
+    struct bench *b = *state;
+    size_t used = fdt_off_dt_strings(b->pack) + fdt_size_dt_strings(b->pack);
+
+    for (size_t i = 0; i < used; i++) {
+        uint8_t good = b->pack[i];
+
+        b->pack[i] = (uint8_t)~good;
+        if (open_pack(b, PACK_SIZE) == VMM_OK) {
+            for (size_t vm = 0; vm < b->manifest.vm_count; vm++) {
+                enum vmm_err err = vmm_manifest_vm(&b->manifest, vm, &b->desc, &b->diag);
+                assert_true(err == VMM_OK || err == VMM_ERR_FORMAT);
+            }
+        }
+        b->pack[i] = good;
+    }
+    fdt_set_size_dt_struct(b->pack, 64);
+    check_open(b, VMM_ERR_FORMAT, "damaged");
+}
+
+static void test_root(void **state)
+{
+    struct bench *b = *state;
+
+    set_string(b, 0, "compatible", "linux,dummy-virt");
+    check_open(b, VMM_ERR_FORMAT, "compatible");
+    setup(state);
+    assert_int_equal(fdt_delprop(b->pack, 0, "compatible"), 0);
+    check_open(b, VMM_ERR_FORMAT, "compatible");
+    setup(state);
+    assert_int_equal(fdt_setprop_u32(b->pack, 0, "version", 2), 0);
+    check_open(b, VMM_ERR_UNSUPPORTED, "version 2");
+    set_string(b, 0, "version", "1");
+    check_open(b, VMM_ERR_FORMAT, "version");
+    assert_int_equal(fdt_delprop(b->pack, 0, "version"), 0);
+    check_open(b, VMM_ERR_FORMAT, "\"version\" is missing");
+}
+
+static void test_pack_size(void **state)
+{
+    struct bench *b = *state;
+
+    assert_int_equal(fdt_setprop_u32(b->pack, 0, "pack-size", PACK_SIZE), 0);
+    check_open(b, VMM_ERR_FORMAT, "\"pack-size\" has the wrong size");
+    U64S(b, 0, "pack-size", FDT_ROOM - 1);
+    check_open(b, VMM_ERR_FORMAT, "smaller");
+    U64S(b, 0, "pack-size", UINT64_MAX);
+    check_open(b, VMM_ERR_FORMAT, "truncated");
+    assert_int_equal(fdt_delprop(b->pack, 0, "pack-size"), 0);
+    check_open(b, VMM_ERR_FORMAT, "\"pack-size\" is missing");
+}
+
+static void test_vms(void **state)
+{
+    struct bench *b = *state;
+
+    assert_true(fdt_add_subnode(b->pack, find_vm(b, "/vms"), "host") > 0);
+    check_open(b, VMM_ERR_FORMAT, "/vms/host");
+    assert_int_equal(fdt_del_node(b->pack, find_vm(b, "/vms")), 0);
+    check_open(b, VMM_ERR_FORMAT, "\"/vms\" is missing");
+    assert_true(fdt_add_subnode(b->pack, 0, "vms") > 0);
+    check_open(b, VMM_ERR_FORMAT, "no VM");
+}
+
+static void test_missing(void **state)
+{
+    struct bench *b = *state;
+    static const char *const name[] = {
+        "label", "machine", "cpus", "gic-version", "ram", "kernel"
+    };
+    char text[64];
+
+    for (size_t i = 0; i < ARRAY_SIZE(name); i++) {
+        setup(state);
+        assert_int_equal(fdt_delprop(b->pack, find_vm(b, "/vms/vm@0"), name[i]), 0);
+        snprintf(text, sizeof(text), "vm@0: \"%s\" is missing", name[i]);
+        check_vm(b, text);
+    }
+}
+
+static void test_strings(void **state)
+{
+    struct bench *b = *state;
+    static const char *const name[] = { "label", "machine", "bootargs" };
+    int vm;
+
+    for (size_t i = 0; i < ARRAY_SIZE(name); i++) {
+        setup(state);
+        vm = find_vm(b, "/vms/vm@0");
+        assert_int_equal(fdt_setprop(b->pack, vm, name[i], "virt", 4), 0);
+        check_vm(b, "is not one string");
+        assert_int_equal(fdt_setprop(b->pack, vm, name[i], "a\0b", 4), 0);
+        check_vm(b, name[i]);
+        assert_int_equal(fdt_setprop(b->pack, vm, name[i], "", 0), 0);
+        check_vm(b, "is not one string");
+    }
+}
+
+static void test_label(void **state)
+{
+    struct bench *b = *state;
+    int vm = find_vm(b, "/vms/vm@0");
+    char label[65];
+
+    set_string(b, vm, "label", "");
+    check_vm(b, "label");
+    set_string(b, vm, "label", "a\033[2J");
+    check_vm(b, "label");
+    set_string(b, vm, "label", "a b");
+    check_vm(b, "label");
+    memset(label, 'x', sizeof(label));
+    label[64] = '\0';
+    set_string(b, vm, "label", label);
+    check_vm(b, "label");
+}
+
+static void test_numbers(void **state)
+{
+    struct bench *b = *state;
+    static const struct {
+        const char *name;
+        uint32_t value;
+    } row[] = {
+        { "cpus", 0 },        { "cpus", 9 },        { "cpus", UINT32_MAX },
+        { "gic-version", 1 }, { "gic-version", 4 }, { "log-level", 4 },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(row); i++) {
+        setup(state);
+        assert_int_equal(
+            fdt_setprop_u32(b->pack, find_vm(b, "/vms/vm@0"), row[i].name, row[i].value), 0);
+        check_vm(b, "is out of range");
+        assert_int_equal(fdt_setprop(b->pack, find_vm(b, "/vms/vm@0"), row[i].name, "\0\0\0", 3),
+                         0);
+        check_vm(b, "has the wrong size");
+    }
+}
+
+static void test_ram(void **state)
+{
+    struct bench *b = *state;
+    int vm = find_vm(b, "/vms/vm@0");
+    uint64_t many[2 * (VMM_MAX_RAM_REGIONS + 1)];
+
+    U64S(b, vm, "ram", 0x40000000);
+    check_vm(b, "\"ram\" has the wrong size");
+    assert_int_equal(fdt_setprop(b->pack, vm, "ram", "", 0), 0);
+    check_vm(b, "\"ram\" has the wrong size");
+    U64S(b, vm, "ram", 0x40000000, 0);
+    check_vm(b, "empty range");
+    U64S(b, vm, "ram", 0x40000800, 0x1000);
+    check_vm(b, "not aligned");
+    U64S(b, vm, "ram", 0x40000000, 0x1800);
+    check_vm(b, "not aligned");
+    U64S(b, vm, "ram", UINT64_MAX - 0xfff, 0x1000);
+    check_vm(b, "wraps");
+    U64S(b, vm, "ram", 0x40000000, 0x2000, 0x40001000, 0x1000);
+    check_vm(b, "overlap");
+    U64S(b, vm, "ram", 0x50000000, 0x2000, 0x40000000, 0x1000);
+    check_vm(b, "not sorted");
+    for (size_t i = 0; i <= VMM_MAX_RAM_REGIONS; i++) {
+        many[2 * i] = 0x40000000 + i * 0x1000;
+        many[2 * i + 1] = 0x1000;
+    }
+    set_u64s(b, vm, "ram", many, ARRAY_SIZE(many));
+    check_vm(b, "too many");
+    set_u64s(b, vm, "ram", many, ARRAY_SIZE(many) - 2);
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
+}
+
+static void test_images(void **state)
+{
+    struct bench *b = *state;
+    static const char *const name[] = { "kernel", "initrd" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(name); i++) {
+        int vm;
+
+        setup(state);
+        vm = find_vm(b, "/vms/vm@0");
+        U64S(b, vm, name[i], KERNEL_AT);
+        check_vm(b, "has the wrong size");
+        U64S(b, vm, name[i], KERNEL_AT + 8, 8);
+        check_vm(b, "is not aligned");
+        U64S(b, vm, name[i], KERNEL_AT, 0);
+        check_vm(b, "is empty");
+        U64S(b, vm, name[i], 0, 8);
+        check_vm(b, "is not inside");
+        U64S(b, vm, name[i], KERNEL_AT, PACK_SIZE - KERNEL_AT + 1);
+        check_vm(b, "is not inside");
+        U64S(b, vm, name[i], KERNEL_AT, UINT64_MAX);
+        check_vm(b, "is not inside");
+        U64S(b, vm, name[i], UINT64_MAX - 0xfff, 0x1000);
+        check_vm(b, "is not inside");
+        U64S(b, vm, name[i], KERNEL_AT, PACK_SIZE - KERNEL_AT);
+        assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+        assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
+    }
+}
+
+#define T(name) cmocka_unit_test_setup(name, setup)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(test_whole),     T(test_defaults), T(test_not_a_pack), T(test_damaged), T(test_root),
+        T(test_pack_size), T(test_vms),      T(test_missing),    T(test_strings), T(test_label),
+        T(test_numbers),   T(test_ram),      T(test_images),
+    };
+
+    return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);
+}
