@@ -67,3 +67,13 @@ def run() -> Iterator[Run]:
 def payload() -> Callable[[str], Path]:
     """Path of one of our own guests, tests/payload."""
     return lambda name: BUILD / "payload" / name
+
+
+@pytest.fixture
+def top() -> Path:
+    return TOP
+
+
+@pytest.fixture
+def build() -> Path:
+    return BUILD
