@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Not modelled: the Common Flash Interface's commands (JEDEC JESD68), and so erasing and writing. */
+/* Not modelled: the Common Flash Interface's commands (JEDEC JESD68), and so erasing and writing.
+ */
 #include <vmm/erased_flash.h>
 
 #include <vmm/bits.h>

@@ -49,16 +49,28 @@ static void end_or_reboot(struct bare_vm *vm)
     }
 }
 
+/*
+ * Sleep, without the lock, until an interrupt comes. The list registers are brought up to date
+ * first: one that the guest ended right before its WFI would ask for maintenance for ever.
+ */
+static void wait(struct bare_vcpu *v)
+{
+    vmm_vcpu_prepare(v->vcpu);
+    if (v->vcpu->state == VMM_VCPU_WAITING) {
+        unlock(&v->vm->lock);
+        wfi();
+        lock(&v->vm->lock);
+        bare_irq(v);
+    }
+}
+
 /* With the VM's lock held, which it gives up: until the vCPU can run, and at the end. */
 static struct bare_vcpu *resume(struct bare_vcpu *v)
 {
     while (v->vcpu->state != VMM_VCPU_RUNNING) {
         end_or_reboot(v->vm);
         if (v->vcpu->state == VMM_VCPU_WAITING) {
-            unlock(&v->vm->lock);
-            wfi();
-            lock(&v->vm->lock);
-            bare_irq(v);
+            wait(v);
         }
     }
     vmm_vcpu_prepare(v->vcpu);
