@@ -41,7 +41,9 @@ class Debugger:
 
 def symbol(elf, name: str) -> int:
     lines = subprocess.run(["llvm-nm", elf], capture_output=True, text=True, check=True).stdout
-    return next(int(line.split()[0], 16) for line in lines.splitlines() if line.endswith(f" {name}"))
+    return next(
+        int(line.split()[0], 16) for line in lines.splitlines() if line.endswith(f" {name}")
+    )
 
 
 def test_crash_is_reported_and_stops_qemu(top, build, payload, tmp_path):
