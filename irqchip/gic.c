@@ -79,7 +79,7 @@ void vmm_gic_sgi(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned sgi, uns
         cpu->bank.sgi_source[sgi] |= (uint8_t)(1u << source);
     }
     cpu->bank.latch |= UINT32_C(1) << sgi;
-    vmm_gic_touch(gic, cpu, 0, UINT32_C(1) << sgi);
+    attend(gic, gic_cpu_id(gic, cpu), 0);
 }
 
 static void set_line(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, uint32_t intid, bool level)
