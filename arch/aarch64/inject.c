@@ -74,6 +74,10 @@ void vmm_a64_inject_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit, un
     unsigned ec = data ? ESR_EC_DABT_LOWER : ESR_EC_IABT_LOWER;
     uint64_t iss = fsc;
 
+    /* A data abort without an address can only be an external one: no other has FnV. */
+    if (data && exit->far_unknown) {
+        iss = FSC_EXTERNAL | ISS_FNV;
+    }
     if (data) {
         iss |= exit->esr & (ISS_WNR | ISS_CM);
     }
