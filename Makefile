@@ -95,6 +95,16 @@ $(NATIVE_LIB): $(call objects,native,$(AARCH64_SRC) $(FAKE_SRC))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
+# The Microkit host over a double of seL4; its instructions and its snprintf are the target's.
+MICROKIT_NATIVE := $(call objects,native,$(filter-out %/cpu.c %/printf.c,$(wildcard host/microkit/*.c)) \
+	tests/microkit/double.c)
+$(B)/native/host/microkit/%.o $(B)/native/tests/microkit/%.o $(B)/native/tests/unit/host/microkit/%.o: \
+	NATIVE_CFLAGS += -Itests/microkit
+
+$(B)/native/tests/unit/host/microkit/%: $(B)/native/tests/unit/host/microkit/%.c.o $(MICROKIT_NATIVE) \
+		$(NATIVE_LIB)
+	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
+
 $(B)/native/tests/unit/%: $(B)/native/tests/unit/%.c.o $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
 

@@ -29,15 +29,21 @@ unsigned mk_lr_probe(microkit_child child)
 
 unsigned vmm_host_lr_count(struct vmm_vcpu *vcpu)
 {
-    (void)vcpu;
-    return mk.lr_count;
+    const struct mk_vcpu *v = vcpu->host;
+
+    return v->lr_count;
+}
+
+static bool busy(const struct mk_vcpu *v, unsigned kernel_lr)
+{
+    return (v->lr_busy >> kernel_lr & 1) != 0;
 }
 
 enum vmm_lr_state vmm_host_lr_state(struct vmm_vcpu *vcpu, unsigned n)
 {
     const struct mk_vcpu *v = vcpu->host;
 
-    return (v->lr_busy >> n & 1) != 0 ? VMM_LR_BUSY : VMM_LR_INVALID;
+    return busy(v, v->lr[n]) ? VMM_LR_BUSY : VMM_LR_INVALID;
 }
 
 /*
@@ -48,12 +54,12 @@ void vmm_host_lr_write(struct vmm_vcpu *vcpu, unsigned n, const struct vmm_lr *l
 {
     struct mk_vcpu *v = vcpu->host;
 
-    vmm_assert(n < mk.lr_count && (v->lr_busy >> n & 1) == 0);
-    if (lr->state == VMM_LR_PENDING) {
+    vmm_assert(n < v->lr_count);
+    if (lr->state == VMM_LR_PENDING && !busy(v, v->lr[n])) {
         microkit_vcpu_arm_inject_irq(v->child, lr->intid,
                                      (seL4_Uint8)FIELD_GET(PRIORITY, lr->priority), lr->group1,
-                                     (seL4_Uint8)n);
-        v->lr_busy |= UINT32_C(1) << n;
+                                     v->lr[n]);
+        v->lr_busy |= UINT32_C(1) << v->lr[n];
     }
 }
 
@@ -71,20 +77,33 @@ void mk_lr_freed(struct mk_vcpu *v, seL4_Word n)
     }
 }
 
+/* seL4 cannot empty a list register, but it lets a pending interrupt be written over: with one of
+ * the lowest priority. It refuses to touch an active one. */
+static void park(struct mk_vcpu *v, unsigned n)
+{
+    if (seL4_ARM_VCPU_InjectIRQ(BASE_VCPU_CAP + v->child, PARKED_INTID, PARKED_PRIORITY, 0,
+                                (seL4_Uint8)n) == seL4_NoError) {
+        v->lr_busy &= ~(UINT32_C(1) << n);
+    }
+}
+
 /*
- * seL4 cannot empty a list register, but it lets a pending interrupt be written over: with one of
- * the lowest priority. An active one it refuses to touch: that stays BUSY until the guest
- * deactivates it.
+ * What is still active belongs to nobody in the next life, until the guest deactivates it: its list
+ * register is not the model's. If that were all of them, the model has one that takes nothing.
  */
 void mk_lr_reset(struct mk_vcpu *v)
 {
     for (uint32_t left = v->lr_busy; left != 0; left &= left - 1) {
-        unsigned n = (unsigned)__builtin_ctz(left);
-
-        if (seL4_ARM_VCPU_InjectIRQ(BASE_VCPU_CAP + v->child, PARKED_INTID, PARKED_PRIORITY, 0,
-                                    (seL4_Uint8)n) == seL4_NoError) {
-            v->lr_busy &= ~(UINT32_C(1) << n);
+        park(v, (unsigned)__builtin_ctz(left));
+    }
+    v->lr_count = 0;
+    for (unsigned n = 0; n < mk.lr_count; n++) {
+        if (!busy(v, n)) {
+            v->lr[v->lr_count++] = (uint8_t)n;
         }
+    }
+    if (v->lr_count == 0) {
+        v->lr[v->lr_count++] = 0;
     }
 }
 

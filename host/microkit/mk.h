@@ -41,20 +41,22 @@ struct mk_vcpu {
     uint64_t valid;       /**< Bit n: word[n] is the thread's. */
     uint64_t dirty;       /**< Bit n: word[n] is to be written back; implies valid. */
     seL4_Word word[MK_WORDS];
-    uint32_t lr_busy;   /**< Bit n: list register n holds an interrupt. */
-    bool vtimer_masked; /**< seL4 masked the virtual timer's interrupt until we acknowledge. */
-    uint64_t deadline;  /**< Of vmm_host_timer_set(). */
-    uint64_t wake;      /**< When the virtual timer of a vCPU that waits fires. */
+    uint32_t lr_busy;       /**< Bit n: the kernel's list register n holds an interrupt. */
+    uint8_t lr[VMM_LR_MAX]; /**< The kernel's number of each that the model has. */
+    unsigned lr_count;      /**< How many the model has. */
+    bool vtimer_masked;     /**< seL4 masked the virtual timer's interrupt until we acknowledge. */
+    uint64_t deadline;      /**< Of vmm_host_timer_set(). */
+    uint64_t wake;          /**< When the virtual timer of a vCPU that waits fires. */
 };
 
 /** The protection domain's VM. */
 struct mk_vm {
     struct vmm_machine machine;
     struct mk_vcpu vcpu[VMM_MAX_VCPUS];
-    unsigned lr_count;
-    uint32_t kicked; /**< Bit n: vCPU n has to be looked at before we rest. */
-    bool reply;      /**< The fault that is being handled will be replied to. */
-    bool ended;      /**< The VM's end was reported. */
+    unsigned lr_count; /**< The kernel's list registers. */
+    uint32_t kicked;   /**< Bit n: vCPU n has to be looked at before we rest. */
+    bool reply;        /**< The fault that is being handled will be replied to. */
+    bool ended;        /**< The VM's end was reported. */
 };
 
 extern struct mk_vm mk;
@@ -95,7 +97,7 @@ void mk_regs_flush(struct mk_vcpu *v, bool resume);
 /* lr.c */
 /** How many list registers the kernel has. */
 unsigned mk_lr_probe(microkit_child child);
-/** The guest deactivated the interrupt of list register `n`. */
+/** The guest deactivated the interrupt of the kernel's list register `n`. */
 void mk_lr_freed(struct mk_vcpu *v, seL4_Word n);
 /** No interrupt of the guest's last life may reach the next. */
 void mk_lr_reset(struct mk_vcpu *v);
