@@ -26,12 +26,11 @@ REPORT = "report.txt"
 TOOL_TIMEOUT_S = 600
 
 MAX_VMS = 1
-MAX_CPUS = 1
 
 
 @dataclass(frozen=True)
 class Microkit:
-    """One VM with one vCPU, in its own protection domain, on a board of the SDK."""
+    """One VM in its own protection domain, on a board of the SDK."""
 
     sdk: Path | None = None
     board_name: str = "qemu_virt_aarch64"
@@ -52,14 +51,15 @@ class Microkit:
             text = f"{len(vms)} VMs ({', '.join(vms)}), but this host runs exactly one today"
             problems.append(Problem(origin.where(("vm",)), text, "keep one table [vm.NAME]"))
         for name, vm in vms.items():
-            if vm.cpus > MAX_CPUS:
-                text = f"{vm.cpus} CPUs, but this host runs one a VM today"
-                problems.append(Problem(origin.where(("vm", name, "cpus")), text, "use 1"))
             if vm.gic != self.board.gic:
                 text = f"GICv{vm.gic}, but {self.board_name} has a GICv{self.board.gic}"
                 where = origin.where(("vm", name, "gic"))
                 problems.append(Problem(where, text, f"use {self.board.gic}"))
         return problems
+
+    @property
+    def _cores(self) -> int:
+        return self.board.cores if self.config.startswith("smp-") else 1
 
     def _sdk_file(self, name: str) -> Path:
         if self.sdk is None:
@@ -78,7 +78,7 @@ class Microkit:
         shutil.copyfile(program, out / PROGRAM)
         if pack != out / PACK:
             shutil.copyfile(pack, out / PACK)
-        text = sysdesc.write(description, self.board, PACK, PROGRAM)
+        text = sysdesc.write(description, self.board, self._cores, PACK, PROGRAM)
         (out / SYSTEM).write_text(text)
         self._call(tool, out)
         return out / IMAGE
@@ -107,9 +107,8 @@ class Microkit:
         if self.board.qemu is None:
             raise ToolError(f"{self.board_name}: there is no emulated machine for this board")
         loader = f"loader,file={quote(image)},addr={self.board.load_address:#x},cpu-num=0"
-        cpus = self.board.cores if self.config.startswith("smp-") else 1
         return [
             *self.board.qemu,
-            *("-smp", str(cpus), "-device", loader),
+            *("-smp", str(self._cores), "-device", loader),
             *(("-icount", "shift=0,sleep=off") if machine.icount else ()),
         ]

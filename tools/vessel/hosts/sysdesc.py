@@ -121,8 +121,11 @@ def _end(w: _Writer, board: Board) -> None:
     ET.SubElement(w.pd, "setvar", symbol="vessel_panic_paddr", region_paddr=region)
 
 
-def write(description: Description, board: Board, pack: str, program: str) -> str:
-    """The system description of a system of one VM; `pack` and `program` are file names."""
+def write(description: Description, board: Board, cores: int, pack: str, program: str) -> str:
+    """The system description of a system of one VM; `pack` and `program` are file names.
+
+    vCPUs are spread over the `cores` that the kernel has; the VMM is on the first.
+    """
     name, vm = next(iter(description.system.vm.items()))
     w = _Writer(name, program)
     _pack(w, pack)
@@ -130,7 +133,8 @@ def write(description: Description, board: Board, pack: str, program: str) -> st
     _devices(w, board)
     _end(w, board)
     for i in range(vm.cpus):
-        ET.SubElement(w.vm, "vcpu", id=str(i))
+        core = {"cpu": str(i % cores)} if cores > 1 else {}
+        ET.SubElement(w.vm, "vcpu", id=str(i), **core)
     w.pd.append(w.vm)
     w.root.append(w.pd)
     ET.indent(w.root, "    ")
