@@ -9,13 +9,15 @@
  */
 #include "mk.h"
 
+#include <string.h>
+
 #include <vmm/assert.h>
 #include <vmm/bits.h>
 #include <vmm/host.h>
 
 #define IN_REGISTERS 4u /* Message words that travel in registers. */
 #define NO_VCPU_REG seL4_VCPUReg_Num
-#define WRITE_HEADER 2u /* Words before the registers: flags, count. */
+#define HEADER 2u /* Words before the registers: flags, count. */
 #define FLAG_RESUME 1u
 
 /* Frame registers first (x0..x8, x16..x18, x29, x30), then the others. */
@@ -41,18 +43,33 @@ static seL4_CPtr tcb(const struct mk_vcpu *v)
     return BASE_VM_TCB_CAP + v->child;
 }
 
-/* The first `n` words from the kernel, but for those that we know or have changed. */
+/* The first `n` words from the kernel, but for those that we know or have changed: few, so that the
+ * rest is one copy. */
 static void fetch(struct mk_vcpu *v, unsigned n)
 {
+    seL4_Word kept[MK_WORDS];
     seL4_Word in[IN_REGISTERS] = { 0, n };
-    seL4_MessageInfo_t tag = seL4_CallWithMRs(
-        tcb(v), seL4_MessageInfo_new(TCBReadRegisters, 0, 0, 2), &in[0], &in[1], &in[2], &in[3]);
+    seL4_MessageInfo_t tag =
+        seL4_CallWithMRs(tcb(v), seL4_MessageInfo_new(TCBReadRegisters, 0, 0, HEADER), &in[0],
+                         &in[1], &in[2], &in[3]);
 
     vmm_assert(seL4_MessageInfo_get_label(tag) == seL4_NoError);
-    for (unsigned i = 0; i < n; i++) {
-        if ((v->valid >> i & 1) == 0) {
-            v->word[i] = i < IN_REGISTERS ? in[i] : seL4_GetMR((int)i);
-        }
+    for (uint64_t left = v->valid & first(n); left != 0; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(left);
+
+        kept[i] = v->word[i];
+    }
+    for (unsigned i = 0; i < n && i < IN_REGISTERS; i++) {
+        v->word[i] = in[i];
+    }
+    if (n > IN_REGISTERS) {
+        memcpy(&v->word[IN_REGISTERS], &seL4_GetIPCBuffer()->msg[IN_REGISTERS],
+               (n - IN_REGISTERS) * sizeof(v->word[0]));
+    }
+    for (uint64_t left = v->valid & first(n); left != 0; left &= left - 1) {
+        unsigned i = (unsigned)__builtin_ctzll(left);
+
+        v->word[i] = kept[i];
     }
     v->valid |= first(n);
 }
@@ -99,12 +116,13 @@ void mk_regs_flush(struct mk_vcpu *v, bool resume)
     seL4_Word mr[IN_REGISTERS] = { resume ? FLAG_RESUME : 0, n, v->word[0],
                                    n > 1 ? v->word[1] : 0 };
 
-    for (unsigned i = IN_REGISTERS - WRITE_HEADER; i < n; i++) {
-        seL4_SetMR((int)(i + WRITE_HEADER), v->word[i]);
+    if (n + HEADER > IN_REGISTERS) {
+        memcpy(&seL4_GetIPCBuffer()->msg[IN_REGISTERS], &v->word[IN_REGISTERS - HEADER],
+               (n + HEADER - IN_REGISTERS) * sizeof(v->word[0]));
     }
     seL4_MessageInfo_t tag =
-        seL4_CallWithMRs(tcb(v), seL4_MessageInfo_new(TCBWriteRegisters, 0, 0, n + WRITE_HEADER),
-                         &mr[0], &mr[1], &mr[2], &mr[3]);
+        seL4_CallWithMRs(tcb(v), seL4_MessageInfo_new(TCBWriteRegisters, 0, 0, n + HEADER), &mr[0],
+                         &mr[1], &mr[2], &mr[3]);
 
     vmm_assert(seL4_MessageInfo_get_label(tag) == seL4_NoError);
     v->dirty = 0;

@@ -45,12 +45,12 @@ seL4_Word seL4_MessageInfo_get_label(seL4_MessageInfo_t info)
 
 seL4_Word seL4_GetMR(int i)
 {
-    return kernel.mr[i];
+    return DOUBLE_MR[i];
 }
 
-void seL4_SetMR(int i, seL4_Word value)
+seL4_IPCBuffer *seL4_GetIPCBuffer(void)
 {
-    kernel.mr[i] = value;
+    return &kernel.buffer;
 }
 
 static seL4_Word read_registers(const struct double_vcpu *v, seL4_Word count, seL4_Word **mr)
@@ -59,7 +59,7 @@ static seL4_Word read_registers(const struct double_vcpu *v, seL4_Word count, se
         return seL4_RangeError;
     }
     for (unsigned i = 0; i < count; i++) {
-        *(i < IN_REGISTERS ? mr[i] : &kernel.mr[i]) = v->word[i];
+        *(i < IN_REGISTERS ? mr[i] : &DOUBLE_MR[i]) = v->word[i];
     }
     kernel.words_read += (unsigned)count;
     return seL4_NoError;
@@ -74,7 +74,7 @@ static seL4_Word write_registers(struct double_vcpu *v, seL4_Word length, seL4_W
         return seL4_InvalidArgument;
     }
     for (unsigned i = 0; i < count; i++) {
-        v->word[i] = i + 2 < IN_REGISTERS ? *mr[i + 2] : kernel.mr[i + 2];
+        v->word[i] = i + 2 < IN_REGISTERS ? *mr[i + 2] : DOUBLE_MR[i + 2];
     }
     kernel.words_written += (unsigned)count;
     v->resumed += (unsigned)(*mr[0] & 1);
@@ -107,8 +107,8 @@ seL4_Error seL4_ARM_VCPU_InjectIRQ(seL4_CPtr vcpu, seL4_Uint16 virq, seL4_Uint8 
         return seL4_InvalidArgument;
     }
     if (index >= DOUBLE_LRS) {
-        kernel.mr[0] = 0;
-        kernel.mr[1] = DOUBLE_LRS - 1;
+        DOUBLE_MR[0] = 0;
+        DOUBLE_MR[1] = DOUBLE_LRS - 1;
         return seL4_RangeError;
     }
     if (lr[index].state == LR_ACTIVE) {

@@ -32,7 +32,7 @@ struct double_vcpu {
 /** The kernel, libmicrokit, and the board's devices. */
 struct double_kernel {
     struct double_vcpu vcpu[DOUBLE_VCPUS];
-    seL4_Word mr[64];
+    seL4_IPCBuffer buffer;
     unsigned entries;    /**< Kernel entries since the last double_count(). */
     unsigned words_read; /**< Words of the TCB that were transferred. */
     unsigned words_written;
@@ -50,6 +50,9 @@ struct double_kernel {
 };
 
 extern struct double_kernel kernel;
+
+/** The message's words: of a fault, before it is delivered. */
+#define DOUBLE_MR kernel.buffer.msg
 
 /** As at boot. */
 void double_reset(void);

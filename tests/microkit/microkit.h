@@ -96,6 +96,11 @@ typedef struct {
     seL4_Word x0, x1, x2, x3, x4, x5, x6, x7;
 } seL4_ARM_SMCContext;
 
+typedef struct {
+    seL4_MessageInfo_t tag;
+    seL4_Word msg[64];
+} seL4_IPCBuffer;
+
 #define BASE_VM_TCB_CAP 266u
 #define BASE_VCPU_CAP 330u
 
@@ -111,8 +116,8 @@ seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo
 seL4_MessageInfo_t seL4_MessageInfo_new(seL4_Word label, seL4_Word unwrapped, seL4_Word extra,
                                         seL4_Word length);
 seL4_Word seL4_MessageInfo_get_label(seL4_MessageInfo_t info);
+seL4_IPCBuffer *seL4_GetIPCBuffer(void);
 seL4_Word seL4_GetMR(int i);
-void seL4_SetMR(int i, seL4_Word value);
 seL4_MessageInfo_t seL4_CallWithMRs(seL4_CPtr dest, seL4_MessageInfo_t info, seL4_Word *mr0,
                                     seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3);
 seL4_Error seL4_ARM_VCPU_InjectIRQ(seL4_CPtr vcpu, seL4_Uint16 virq, seL4_Uint8 priority,

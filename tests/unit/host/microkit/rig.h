@@ -128,10 +128,10 @@ static inline bool deliver(seL4_Word label)
 
 static inline bool deliver_abort(uint64_t esr, uint64_t ipa)
 {
-    kernel.mr[seL4_VMFault_IP] = guest()->word[MK_WORD_PC];
-    kernel.mr[seL4_VMFault_Addr] = ipa;
-    kernel.mr[seL4_VMFault_PrefetchFault] = 0;
-    kernel.mr[seL4_VMFault_FSR] = esr;
+    DOUBLE_MR[seL4_VMFault_IP] = guest()->word[MK_WORD_PC];
+    DOUBLE_MR[seL4_VMFault_Addr] = ipa;
+    DOUBLE_MR[seL4_VMFault_PrefetchFault] = 0;
+    DOUBLE_MR[seL4_VMFault_FSR] = esr;
     return deliver(seL4_Fault_VMFault);
 }
 
@@ -143,13 +143,13 @@ static inline void store(uint64_t ipa, uint32_t value)
 
 static inline bool deliver_hsr(uint64_t hsr)
 {
-    kernel.mr[seL4_VCPUFault_HSR] = hsr;
+    DOUBLE_MR[seL4_VCPUFault_HSR] = hsr;
     return deliver(seL4_Fault_VCPUFault);
 }
 
 static inline bool deliver_vtimer(void)
 {
-    kernel.mr[seL4_VPPIEvent_IRQ] = MK_VTIMER_INTID;
+    DOUBLE_MR[seL4_VPPIEvent_IRQ] = MK_VTIMER_INTID;
     return deliver(seL4_Fault_VPPIEvent);
 }
 
@@ -157,7 +157,7 @@ static inline bool deliver_vtimer(void)
 static inline bool deliver_eoi(unsigned n)
 {
     guest()->lr[n].state = LR_FREE;
-    kernel.mr[seL4_VGICMaintenance_IDX] = n;
+    DOUBLE_MR[seL4_VGICMaintenance_IDX] = n;
     return deliver(seL4_Fault_VGICMaintenance);
 }
 

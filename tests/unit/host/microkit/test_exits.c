@@ -84,10 +84,10 @@ static void fetch_abort_has_its_address(void **state)
     (void)state;
     guest()->word[MK_WORD_SPSR] = 0x3c5;
     guest()->reg[seL4_VCPUReg_VBAR] = 0x40080800;
-    kernel.mr[seL4_VMFault_IP] = 0xffff000009000000;
-    kernel.mr[seL4_VMFault_Addr] = 0x09000000;
-    kernel.mr[seL4_VMFault_PrefetchFault] = 1;
-    kernel.mr[seL4_VMFault_FSR] = EC(0x20) | 0x07;
+    DOUBLE_MR[seL4_VMFault_IP] = 0xffff000009000000;
+    DOUBLE_MR[seL4_VMFault_Addr] = 0x09000000;
+    DOUBLE_MR[seL4_VMFault_PrefetchFault] = 1;
+    DOUBLE_MR[seL4_VMFault_FSR] = EC(0x20) | 0x07;
     assert_true(deliver(seL4_Fault_VMFault));
     assert_int_equal(guest()->reg[seL4_VCPUReg_FAR], 0xffff000009000000);
     assert_int_equal(guest()->reg[seL4_VCPUReg_ESR], EC(0x21) | 0x10);
@@ -96,12 +96,12 @@ static void fetch_abort_has_its_address(void **state)
 static void hvc_is_answered_without_a_read(void **state)
 {
     (void)state;
-    memset(kernel.mr, 0, sizeof(kernel.mr));
-    kernel.mr[seL4_UnknownSyscall_X0] = 0x84000000; /* PSCI_VERSION */
-    kernel.mr[seL4_UnknownSyscall_X7] = 0x77;
-    kernel.mr[seL4_UnknownSyscall_FaultIP] = RIG_PC;
-    kernel.mr[seL4_UnknownSyscall_SP] = 0x5500;
-    kernel.mr[seL4_UnknownSyscall_SPSR] = 0x3c5;
+    memset(DOUBLE_MR, 0, sizeof(DOUBLE_MR));
+    DOUBLE_MR[seL4_UnknownSyscall_X0] = 0x84000000; /* PSCI_VERSION */
+    DOUBLE_MR[seL4_UnknownSyscall_X7] = 0x77;
+    DOUBLE_MR[seL4_UnknownSyscall_FaultIP] = RIG_PC;
+    DOUBLE_MR[seL4_UnknownSyscall_SP] = 0x5500;
+    DOUBLE_MR[seL4_UnknownSyscall_SPSR] = 0x3c5;
     guest()->word[MK_WORD_SP] = 0x5500;
     guest()->word[MK_WORD_SPSR] = 0x3c5;
     assert_true(deliver(seL4_Fault_UnknownSyscall));
@@ -117,7 +117,7 @@ static void hvc_that_seL4_took_for_its_own(void **state)
 {
     (void)state;
     *guest_x(0) = 0xc600ffff;
-    kernel.mr[seL4_CapFault_IP] = RIG_PC;
+    DOUBLE_MR[seL4_CapFault_IP] = RIG_PC;
     assert_true(deliver(seL4_Fault_CapFault));
     assert_int_equal(*guest_x(0), UINT64_MAX); /* NOT_SUPPORTED */
     assert_int_equal(guest()->word[MK_WORD_PC], RIG_PC + 4);
@@ -136,8 +136,8 @@ static void smc_takes_one_read(void **state)
 static void undefined_instruction(void **state)
 {
     (void)state;
-    kernel.mr[seL4_UserException_FaultIP] = RIG_PC;
-    kernel.mr[seL4_UserException_Number] = EC(0);
+    DOUBLE_MR[seL4_UserException_FaultIP] = RIG_PC;
+    DOUBLE_MR[seL4_UserException_Number] = EC(0);
     assert_true(deliver(seL4_Fault_UserException));
     assert_int_equal(guest()->reg[seL4_VCPUReg_ESR], EC(0));
     assert_int_equal(guest()->reg[seL4_VCPUReg_ELR_EL1], RIG_PC);

@@ -72,7 +72,7 @@ static void maintenance_without_an_index(void **state)
     (void)state;
     gic_enable(0, (uint32_t)VTIMER);
     assert_true(deliver_vtimer());
-    kernel.mr[seL4_VGICMaintenance_IDX] = UINT64_MAX;
+    DOUBLE_MR[seL4_VGICMaintenance_IDX] = UINT64_MAX;
     assert_true(deliver(seL4_Fault_VGICMaintenance));
     assert_int_equal(mk.vcpu[0].lr_busy, 1);
 }
