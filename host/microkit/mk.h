@@ -28,7 +28,7 @@
 /** What the vCPU's thread does. */
 enum mk_thread {
     MK_STOPPED, /**< Suspended, or never started. */
-    MK_FAULTED, /**< In the fault that is being handled; waits for its reply. */
+    MK_FAULTED, /**< In the fault that is being handled. */
     MK_GUEST,   /**< Executes the guest whenever we do not. */
 };
 
@@ -91,8 +91,8 @@ void mk_run(void);
 void mk_regs_know(struct mk_vcpu *v, unsigned n, seL4_Word value);
 /** The place of general register x`n`, 0..30, in the thread's words. */
 unsigned mk_regs_word_of_x(unsigned n);
-/** Write back what changed; `resume`: and let the thread run, which is stopped. */
-void mk_regs_flush(struct mk_vcpu *v, bool resume);
+/** Write back what changed, and let the thread run, whether it is stopped or in a fault. */
+void mk_regs_resume(struct mk_vcpu *v);
 
 /* lr.c */
 /** How many list registers the kernel has. */

@@ -102,19 +102,13 @@ void mk_regs_know(struct mk_vcpu *v, unsigned n, seL4_Word value)
     v->valid |= BIT(n);
 }
 
-void mk_regs_flush(struct mk_vcpu *v, bool resume)
+void mk_regs_resume(struct mk_vcpu *v)
 {
-    unsigned n = v->dirty == 0 ? 0 : 64u - (unsigned)__builtin_clzll(v->dirty);
+    /* At least the PC, as it is. */
+    unsigned n = v->dirty == 0 ? 1 : 64u - (unsigned)__builtin_clzll(v->dirty);
 
-    if (n == 0 && resume) {
-        n = 1; /* PC: what is already there. */
-    }
-    if (n == 0) {
-        return;
-    }
     need(v, n);
-    seL4_Word mr[IN_REGISTERS] = { resume ? FLAG_RESUME : 0, n, v->word[0],
-                                   n > 1 ? v->word[1] : 0 };
+    seL4_Word mr[IN_REGISTERS] = { FLAG_RESUME, n, v->word[0], n > 1 ? v->word[1] : 0 };
 
     if (n + HEADER > IN_REGISTERS) {
         memcpy(&seL4_GetIPCBuffer()->msg[IN_REGISTERS], &v->word[IN_REGISTERS - HEADER],

@@ -115,15 +115,18 @@ static inline seL4_Word *guest_x(unsigned n)
     return &kernel.vcpu[0].word[mk_regs_word_of_x(n)];
 }
 
-/* vCPU 0 faults; is it replied to? */
+/* vCPU 0 faults; does it go on? By a reply or by an order to resume, never by both. */
 static inline bool deliver(seL4_Word label)
 {
     microkit_msginfo reply = { 99, 99 };
+    unsigned before = guest()->resumed;
     bool replied = fault(0, microkit_msginfo_new(label, 4), &reply);
+    bool resumed = guest()->resumed != before;
 
     assert_int_equal(reply.label, 0);
     assert_int_equal(reply.length, 0);
-    return replied;
+    assert_false(replied && resumed);
+    return replied || resumed;
 }
 
 static inline bool deliver_abort(uint64_t esr, uint64_t ipa)

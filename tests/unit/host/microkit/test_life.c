@@ -47,8 +47,9 @@ static void reboot_starts_again(void **state)
     (void)state;
     guest()->reg[seL4_VCPUReg_TTBR1] = 0x1234;
     *guest_x(20) = 0x99;
-    assert_false(call(PSCI_SYSTEM_RESET)); /* No reply: it was suspended, and resumed anew. */
+    assert_true(call(PSCI_SYSTEM_RESET));
     assert_int_equal(mk.machine.vm.state, VMM_VM_RUNNING);
+    assert_int_equal(guest()->stopped, 1);
     assert_int_equal(guest()->resumed, 2);
     assert_int_equal(guest()->reg[seL4_VCPUReg_TTBR1], 0);
     assert_int_equal(*guest_x(20), 0);
@@ -62,7 +63,7 @@ static void reboot_parks_list_registers(void **state)
     gic_enable(1, 0x30);
     store(GUEST_GICD + GICD_ISPENDR + 4, 0x30);
     guest()->lr[1].state = LR_ACTIVE;
-    assert_false(call(PSCI_SYSTEM_RESET));
+    assert_true(call(PSCI_SYSTEM_RESET));
     assert_int_equal(guest()->lr[0].priority, 31);
     assert_int_equal(mk.vcpu[0].lr_busy, 2);
     assert_int_equal(mk.vcpu[0].lr_count, DOUBLE_LRS - 1);
@@ -85,7 +86,7 @@ static void reboot_with_all_active(void **state)
     for (unsigned n = 0; n < DOUBLE_LRS; n++) {
         guest()->lr[n].state = LR_ACTIVE;
     }
-    assert_false(call(PSCI_SYSTEM_RESET));
+    assert_true(call(PSCI_SYSTEM_RESET));
     gic_enable(1, 0xf0);
     store(GUEST_GICD + GICD_ISPENDR + 4, 0x10);
     assert_int_equal(mk.machine.vm.state, VMM_VM_RUNNING);
