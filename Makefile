@@ -191,6 +191,7 @@ tests: $(UNIT_BIN) $(FUZZ_BIN) $(PAYLOADS)
 
 test: ## All tests; the last line is "N passed, N failed"
 	@$(MAKE) -s -j$(JOBS) all tests || { echo '0 passed, 1 failed'; exit 1; }
+	@tools/cbmc --version >/dev/null || echo 'CBMC could not be fetched: no proofs' >&2
 	@$(PYTEST)
 
 lint: $(AARCH64_LIB) ## Layers, formats, both compilers, scripts, licences

@@ -71,7 +71,7 @@ static void sgi_self(void)
 {
     uint32_t before = irqs;
 
-    gic_sgi_self(SGI);
+    gic_sgi(0, SGI);
     while (irqs == before) {
     }
 }

@@ -17,6 +17,7 @@
 #define FDT_LOW_MAX (2 * MIB)   /* Documentation/arch/arm64/booting.rst */
 #define FDT_ELSEWHERE (1 * MIB) /* Room for the tree when it is not at the start of RAM. */
 #define INITRD_ALIGN (4 * KIB)
+#define INITRD_AWAY (128 * MIB) /* As QEMU (hw/arm/boot.c); in less RAM, half of it. */
 
 /* Files that people give as a kernel by mistake, by their first bytes. */
 static const struct {
@@ -164,8 +165,19 @@ static enum vmm_err place_fdt(struct plan *plan, struct vmm_diag *diag)
     return err;
 }
 
-static enum vmm_err place_initrd(struct plan *plan, struct vmm_blob initrd, struct vmm_diag *diag)
+/* Only a boot image tells all the memory that it uses: what follows another is left if possible. */
+static uint64_t initrd_from(const struct plan *plan, enum vmm_image_kind kind)
 {
+    const struct vmm_mem_region *r = &plan->mem->region[0];
+    uint64_t away = r->base.v + (r->size / 2 < INITRD_AWAY ? r->size / 2 : INITRD_AWAY);
+
+    return kind != VMM_IMAGE_BOOT && away > plan->kernel_end ? away : plan->kernel_end;
+}
+
+static enum vmm_err place_initrd(struct plan *plan, const struct vmm_boot_images *images,
+                                 struct vmm_diag *diag)
+{
+    struct vmm_blob initrd = images->initrd;
     struct vmm_span span = { "initrd", plan->kernel_end, initrd.size };
     uint64_t base = 0;
     enum vmm_err err;
@@ -176,7 +188,12 @@ static enum vmm_err place_initrd(struct plan *plan, struct vmm_blob initrd, stru
     if (span.base == 0) {
         return vmm_fail(diag, VMM_ERR_NO_SPACE, "no room for initrd above the kernel");
     }
+    span.base = initrd_from(plan, images->kernel.kind);
     err = vmm_place_any(&plan->place, plan->mem, span, INITRD_ALIGN, &base, diag);
+    if (err == VMM_ERR_NO_SPACE && span.base != plan->kernel_end) {
+        span.base = plan->kernel_end;
+        err = vmm_place_any(&plan->place, plan->mem, span, INITRD_ALIGN, &base, diag);
+    }
     plan->layout.initrd = VMM_GPA(base);
     plan->layout.initrd_size = initrd.size;
     return err;
@@ -229,7 +246,7 @@ enum vmm_err vmm_image_load(const struct vmm_mem *mem, const struct vmm_boot_ima
         err = place_fdt(&plan, diag);
     }
     if (err == VMM_OK) {
-        err = place_initrd(&plan, images->initrd, diag);
+        err = place_initrd(&plan, images, diag);
     }
     if (err != VMM_OK) {
         return err;

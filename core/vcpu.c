@@ -26,8 +26,11 @@ void vmm_vcpu_start(struct vmm_vcpu *vcpu, uint64_t entry, uint64_t arg)
 
 void vmm_vcpu_off(struct vmm_vcpu *vcpu)
 {
-    if (vcpu->state != VMM_VCPU_CRASHED) {
-        vcpu->state = VMM_VCPU_OFF;
+    const struct vmm_irqchip *irqchip = &vcpu->vm->irqchip;
+
+    vcpu->state = VMM_VCPU_OFF;
+    if (irqchip->ops != NULL) {
+        irqchip->ops->flush(irqchip->chip, vcpu);
     }
 }
 

@@ -49,7 +49,9 @@ static void stop(struct vmm_vm *vm, enum vmm_vm_state state)
         struct vmm_vcpu *vcpu = &vm->vcpu[i];
         bool executing = vcpu->state == VMM_VCPU_RUNNING;
 
-        vmm_vcpu_off(vcpu);
+        if (vcpu->state != VMM_VCPU_CRASHED) {
+            vcpu->state = VMM_VCPU_OFF;
+        }
         if (executing) {
             vmm_host_vcpu_kick(vcpu);
         }

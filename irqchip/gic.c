@@ -52,26 +52,13 @@ static void attend(struct vmm_gic *gic, unsigned id, unsigned b)
     }
 }
 
-/* A vCPU that is off will not flush: what it held becomes free for others at once. */
-static void attend_owner(struct vmm_gic *gic, unsigned id, unsigned b)
-{
-    if (gic->vm->vcpu[id].state == VMM_VCPU_OFF) {
-        vmm_gic_lr_forget(gic, &gic->cpu[id]);
-    }
-    attend(gic, id, b);
-}
-
 void vmm_gic_touch(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b, uint32_t bits)
 {
     struct vmm_gic_bank *bank = vmm_gic_bank_of(gic, cpu, b);
     uint32_t owned = bits & (bank->in_lr | bank->active);
 
     for (; owned != 0; owned &= owned - 1) {
-        unsigned owner = bank->owner[gic_lowest(owned)];
-
-        if (owner != GIC_NOBODY) {
-            attend_owner(gic, owner, b);
-        }
+        attend(gic, bank->owner[gic_lowest(owned)], b);
     }
     for (uint32_t left = bits & vmm_gic_ready(gic, bank); left != 0; left &= left - 1) {
         attend(gic, vmm_gic_route(gic, cpu, b, gic_lowest(left)), b);
@@ -92,7 +79,7 @@ void vmm_gic_sgi(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned sgi, uns
         cpu->bank.sgi_source[sgi] |= (uint8_t)(1u << source);
     }
     cpu->bank.latch |= UINT32_C(1) << sgi;
-    vmm_gic_touch(gic, cpu, 0, UINT32_C(1) << sgi);
+    attend(gic, gic_cpu_id(gic, cpu), 0);
 }
 
 static void set_line(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, uint32_t intid, bool level)
@@ -147,7 +134,7 @@ static void reset_cpu(struct vmm_gic_cpu *cpu)
     /* GICD_ISENABLER0, GICR_ISENABLER0: implementation defined. As Linux KVM: on, writable. */
     cpu->bank.enabled = GIC_SGIS;
     cpu->lr_held = 0;
-    cpu->lr_dirty = UINT32_MAX;
+    cpu->lr_dirty = UINT32_MAX >> (32 - VMM_LR_MAX);
     cpu->awake = false;
     for (unsigned n = 0; n < VMM_LR_MAX; n++) {
         cpu->lr[n] = (struct vmm_lr) { .state = VMM_LR_BUSY };

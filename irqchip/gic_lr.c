@@ -95,13 +95,18 @@ static void release(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned n,
     }
 }
 
-/* The guest is done with it: a level that is hardware's has to be looked at. */
-static void resample(struct vmm_vcpu *vcpu, const struct place *at)
+/*
+ * A level that is hardware's and that the hardware does not hold as pending has to be looked at:
+ * the guest is done with the interrupt, or may have seen to its cause meanwhile.
+ */
+static void resample(struct vmm_vcpu *vcpu, struct vmm_gic_bank *bank)
 {
-    uint32_t bit = at->b == 0 ? at->bit & VMM_GIC_RESAMPLED & at->bank->line : 0;
+    uint32_t left = bank->line & VMM_GIC_RESAMPLED & (~bank->in_lr | bank->active);
 
-    if (bit != 0 && !vmm_arch_private_irq_resample(vcpu, at->i)) {
-        at->bank->line &= ~bit;
+    for (; left != 0; left &= left - 1) {
+        if (!vmm_arch_private_irq_resample(vcpu, gic_lowest(left))) {
+            bank->line &= ~(left & -left);
+        }
     }
 }
 
@@ -125,7 +130,6 @@ static bool fold(struct vmm_gic *gic, struct vmm_vcpu *vcpu, unsigned n)
     case VMM_LR_INVALID:
         at.bank->sent &= ~at.bit;
         at.bank->active &= ~at.bit;
-        resample(vcpu, &at);
         release(gic, cpu, n, &at);
         return true;
     case VMM_LR_PENDING:
@@ -152,6 +156,7 @@ bool vmm_gic_sync(struct vmm_gic *gic, struct vmm_vcpu *vcpu)
     for (uint32_t left = gic->cpu[vcpu->id].lr_held; left != 0; left &= left - 1) {
         changed |= fold(gic, vcpu, gic_lowest(left));
     }
+    resample(vcpu, &gic->cpu[vcpu->id].bank);
     return changed;
 }
 
@@ -162,7 +167,11 @@ void vmm_gic_sync_access(struct vmm_gic *gic, struct vmm_vcpu *vcpu)
     }
 }
 
-void vmm_gic_lr_forget(struct vmm_gic *gic, struct vmm_gic_cpu *cpu)
+/*
+ * `cpu` is powered off: what its list registers hold returns to the state. What is in them when it
+ * comes back is unknown: all are to be written.
+ */
+static void forget(struct vmm_gic *gic, struct vmm_gic_cpu *cpu)
 {
     for (uint32_t left = cpu->lr_held; left != 0; left &= left - 1) {
         unsigned n = gic_lowest(left);
@@ -170,8 +179,10 @@ void vmm_gic_lr_forget(struct vmm_gic *gic, struct vmm_gic_cpu *cpu)
 
         return_latch(gic, &at, &cpu->lr[n]);
         at.bank->drop &= ~at.bit;
-        cpu->lr[n].state = VMM_LR_BUSY; /* Unknown: to be written when the vCPU is back. */
         release(gic, cpu, n, &at);
+    }
+    for (uint32_t left = cpu->lr_dirty; left != 0; left &= left - 1) {
+        cpu->lr[gic_lowest(left)].state = VMM_LR_BUSY;
     }
 }
 
@@ -365,6 +376,10 @@ void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu)
     struct queue q;
 
     vmm_gic_sync(gic, vcpu);
+    if (vcpu->state == VMM_VCPU_OFF) {
+        forget(gic, cpu);
+        return;
+    }
     q.count = 0;
     q.room = count - count_bits(cpu->lr_held);
     q.overflow = false;

@@ -92,8 +92,6 @@ void vmm_gic_set_private(void *chip, struct vmm_vcpu *vcpu, uint32_t intid, bool
 bool vmm_gic_sync(struct vmm_gic *gic, struct vmm_vcpu *vcpu);
 /* vmm_gic_sync() where an access is about to look at the state. */
 void vmm_gic_sync_access(struct vmm_gic *gic, struct vmm_vcpu *vcpu);
-/* `cpu` is powered off: what its list registers hold returns to the state. */
-void vmm_gic_lr_forget(struct vmm_gic *gic, struct vmm_gic_cpu *cpu);
 void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu);
 bool vmm_gic_has_pending(void *chip, struct vmm_vcpu *vcpu);
 

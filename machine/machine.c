@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <vmm/bits.h>
+#include <vmm/erased_flash.h>
 #include <vmm/host.h>
 #include <vmm/image.h>
 
@@ -73,6 +74,7 @@ static enum vmm_err add_devices(struct vmm_machine *machine, struct vmm_diag *di
     uint64_t gicd_size = v3 ? VMM_GICV3_DIST_SIZE : VMM_GICV2_DIST_SIZE;
     uint64_t gicr_size = VMM_GICV3_REDIST_SIZE * (uint64_t)machine->desc.cpu_count;
     const struct vmm_mmio_region region[] = {
+        { "flash", VMM_GPA(type->flash.base), type->flash.size, vmm_erased_flash_mmio, NULL },
         { "gicd", VMM_GPA(type->gicd.base), gicd_size, vmm_gic_dist_mmio, &machine->gic },
         { "uart", VMM_GPA(type->uart.base), type->uart.size, vmm_pl011_mmio, &machine->uart },
         { "rtc", VMM_GPA(type->rtc.base), type->rtc.size, vmm_pl031_mmio, &machine->rtc },

@@ -7,6 +7,7 @@
 
 const struct vmm_machine_type vmm_machine_virt = {
     .name = "virt",
+    .flash = { 0x00000000, 0x08000000 },
     .gicd = { 0x08000000, 0x00010000 },
     .gicc = { 0x08010000, 0x00002000 },
     .gicr = { 0x080a0000, 0x00f60000 },

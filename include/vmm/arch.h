@@ -30,7 +30,8 @@ void vmm_arch_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit);
 void vmm_arch_private_irq(struct vmm_vcpu *vcpu, uint32_t intid);
 
 /**
- * The guest is done with private interrupt `intid`: has its hardware line dropped?
+ * The guest is done with private interrupt `intid`, or may have seen to its cause: has its hardware
+ * line dropped?
  * If so the host is told to unmask it.
  * @return the line's level now.
  */

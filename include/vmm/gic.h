@@ -23,7 +23,7 @@
 
 /**
  * PPIs whose input is hardware of the vCPU, level-sensitive for good: the virtual timer's, 27
- * (Arm BSA, DEN0094, PPI assignments). When the guest is done with one,
+ * (Arm BSA, DEN0094, PPI assignments). When the guest is done with one, or has not taken it yet,
  * vmm_arch_private_irq_resample() tells its level.
  */
 #define VMM_GIC_RESAMPLED (UINT32_C(1) << 27)

@@ -105,7 +105,8 @@ struct vmm_boot_layout {
  * Place kernel, initrd and device tree without overlaps and copy the first two; the rest of RAM
  * must be zero already. The device tree goes to the start of RAM where the kernel leaves room
  * (as QEMU's `virt` does), else to the lowest 2 MiB-aligned room; inside one RAM region, at most
- * 2 MiB. The initrd goes above the kernel, 4 KiB-aligned.
+ * 2 MiB. The initrd goes above the kernel, 4 KiB-aligned; away from one that does not tell its
+ * memory (ELF, flat), if there is room: 128 MiB up or half of RAM, whichever is less.
  * @param images The kernel as vmm_image_probe() recognised it.
  * @retval VMM_OK               Loaded; `layout` is filled. Else it is unchanged.
  * @retval VMM_ERR_* as vmm_place_at() and vmm_place_any(); nothing was written then.

@@ -18,7 +18,8 @@ struct vmm_irqchip_ops {
     void (*reset)(void *chip);
     /** Drive an interrupt private to one vCPU (GIC: PPI `intid`, 16..31). */
     void (*set_private)(void *chip, struct vmm_vcpu *vcpu, uint32_t intid, bool level);
-    /** Put what is deliverable to `vcpu` where its CPU will take it. Only on the vCPU's own CPU. */
+    /** Put what is deliverable to `vcpu` where its CPU will take it; if it is OFF, take back what
+     * is there. Only on the vCPU's own CPU. */
     void (*flush)(void *chip, struct vmm_vcpu *vcpu);
     /** True if `vcpu` has an interrupt that ends a WFI. */
     bool (*pending)(void *chip, struct vmm_vcpu *vcpu);

@@ -24,6 +24,7 @@ struct vmm_window {
 /** Memory map and interrupts of a machine type; a const table each. */
 struct vmm_machine_type {
     const char *name;
+    struct vmm_window flash; /**< Reads as erased; not in the device tree. */
     struct vmm_window gicd;
     struct vmm_window gicc; /**< GICv2: where the host maps the virtual CPU interface. */
     struct vmm_window gicr; /**< GICv3. */

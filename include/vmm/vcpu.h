@@ -43,7 +43,8 @@ void vmm_vcpu_attend(struct vmm_vcpu *vcpu);
  * RUNNING. */
 void vmm_vcpu_start(struct vmm_vcpu *vcpu, uint64_t entry, uint64_t arg);
 
-/** Power a vCPU off; a CRASHED one stays so. What it means for the VM is the caller's to decide. */
+/** Power off a vCPU that is on, on its own CPU; what the irqchip had given it is taken back. What
+ * it means for the VM is the caller's to decide. */
 void vmm_vcpu_off(struct vmm_vcpu *vcpu);
 
 /** WFI: wait until an interrupt is pending; returns at once if one is. */
@@ -66,5 +67,6 @@ void vmm_vcpu_private_irq(struct vmm_vcpu *vcpu, uint32_t intid);
 /** The deadline given to vmm_host_timer_set() has passed. */
 void vmm_vcpu_timer(struct vmm_vcpu *vcpu);
 
-/** Last step before a resume of a RUNNING vCPU, on its own CPU. Cheap when nothing changed. */
+/** Last step before a resume of a RUNNING vCPU, or before its CPU sleeps while it is WAITING; on
+ * its own CPU. Cheap when nothing changed. */
 void vmm_vcpu_prepare(struct vmm_vcpu *vcpu);

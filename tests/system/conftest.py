@@ -29,9 +29,12 @@ class Console(pexpect.spawn):
         return self.exitstatus
 
     def shell(self, line: str) -> str:
-        """Type a command at the guest's shell; what it printed."""
-        self.sendline(f"{line}; echo done=$?")
-        self.expect(r"echo done=\$\?\r+\n(.*)done=(\d+)\r+\n")
+        """Type a command at the guest's shell; what it printed.
+
+        The quotes tell the markers from their echo, which the shell may break anywhere.
+        """
+        self.sendline(f"echo be''gin; {line}; echo do''ne=$?")
+        self.expect(r"begin\r+\n(.*)done=(\d+)\r+\n")
         assert self.match[2] == "0", self.match[1]
         return self.match[1]
 
@@ -67,3 +70,13 @@ def run() -> Iterator[Run]:
 def payload() -> Callable[[str], Path]:
     """Path of one of our own guests, tests/payload."""
     return lambda name: BUILD / "payload" / name
+
+
+@pytest.fixture
+def top() -> Path:
+    return TOP
+
+
+@pytest.fixture
+def build() -> Path:
+    return BUILD

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
 pytestmark = pytest.mark.system
 
 
@@ -51,3 +52,22 @@ def test_lost_guest_is_reported(run, payload):
     assert re.search(r"4-byte fetch at 0x3f000200: .* nearest is rtc at 0x9010000", said)
     assert "ELR_EL1   0x000000003f040000" in said
     assert "x30" in said
+
+
+def test_vector_registers_survive_the_host(run, payload):
+    guest = run("--kernel", payload("fp.elf"))
+    guest.expect("ok all registers kept")
+    # The host did log, which uses vector registers of its own.
+    assert "4-byte load at 0x3f000000" in guest.before
+    assert guest.ended() == 0
+
+
+def test_u_boot(run):
+    guest = run("--kernel", U_BOOT)
+    guest.expect("Hit any key to stop autoboot")
+    guest.sendline("")
+    guest.expect("=> ")
+    guest.sendline("bdinfo")
+    guest.expect("size     = 0x0000000020000000")
+    guest.sendline("poweroff")
+    assert guest.ended() == 0

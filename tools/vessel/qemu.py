@@ -67,16 +67,14 @@ def terminal_kept() -> Iterator[None]:
                 termios.tcsetattr(0, termios.TCSANOW, saved)
 
 
-async def _stop(process: asyncio.subprocess.Process, monitor: Monitor) -> None:
-    """End QEMU: politely, then not."""
-    await monitor.tell("quit")
+async def _end(process: asyncio.subprocess.Process) -> int:
+    """Let QEMU end by itself, or else kill it; its exit status."""
     with suppress(TimeoutError):
         async with asyncio.timeout(QUIT_TIMEOUT_S):
-            await process.wait()
-            return
+            return await process.wait()
     with suppress(ProcessLookupError):
         process.kill()
-    await process.wait()
+    return await process.wait()
 
 
 def _stop_signals() -> asyncio.Event:
@@ -113,14 +111,13 @@ async def _run(command: Sequence[str], timeout_s: float | None) -> Exit:
             control = ("-chardev", f"socket,id=qmp,fd={fd}", "-mon", "chardev=qmp,mode=control")
             process = await asyncio.create_subprocess_exec(*command, *control, pass_fds=(fd,))
         if not await monitor.connect(ours):
-            with suppress(ProcessLookupError):
-                process.kill()
-            status = await process.wait()
+            status = await _end(process)
             raise ToolError(f"{QEMU} did not start (status {status})", _too_old(find()))
         await monitor.tell("cont")
         ended_by = await _until_end(process, told_to_stop, timeout_s)
         if ended_by is not None:
-            await _stop(process, monitor)
+            await monitor.tell("quit")
+            await _end(process)
         return outcome(await monitor.close(), await process.wait(), ended_by)
 
 

@@ -10,25 +10,35 @@
 
 #include "layout.h"
 
+/** Most CPUs that the host uses: one a vCPU. */
+#define BARE_MAX_CPUS VMM_MAX_VCPUS
+
+/* System registers of enum vmm_reg_id that have a place in struct bare_vcpu. */
+#define BARE_SYS_FIRST VMM_REG_SP_EL0
+#define BARE_SYS_COUNT (VMM_REG_CNTV_CVAL_EL0 - VMM_REG_SP_EL0 + 1)
+
 struct bare_vm;
+struct bare_cpu;
 
 /** One vCPU as the host runs it; assembly knows the offsets of the first part. */
 struct bare_vcpu {
-    uint64_t x[31];
-    uint64_t pc;
-    uint64_t pstate;
-    uint64_t host_sp; /**< Stack for the way out of the guest. */
+    uint64_t reg[VMM_REG_PSTATE + 1]; /**< x0..x30, PC, PSTATE, as enum vmm_reg_id has them. */
+    uint64_t host_sp;                 /**< Stack for the way out of the guest. */
     uint64_t fp_live; /**< The vector registers hold this vCPU's values; else q, fpcr, fpsr do. */
     uint64_t fpcr;
     uint64_t fpsr;
     uint64_t q[64] __attribute__((aligned(16)));
+    uint64_t sys[BARE_SYS_COUNT]; /**< System registers, until the vCPU becomes resident. */
+    bool resident;                /**< Its system registers are in the hardware of `cpu`. */
+    bool in_guest;                /**< Executes, or will without another look at its state. */
     struct bare_vm *vm;
+    struct bare_cpu *cpu; /**< The only one that runs it. */
     struct vmm_vcpu *vcpu;
 };
 
-_Static_assert(offsetof(struct bare_vcpu, x) == VCPU_X, "vectors.S");
-_Static_assert(offsetof(struct bare_vcpu, pc) == VCPU_PC, "vectors.S");
-_Static_assert(offsetof(struct bare_vcpu, pstate) == VCPU_PSTATE, "vectors.S");
+_Static_assert(offsetof(struct bare_vcpu, reg[VMM_REG_X0]) == VCPU_X, "vectors.S");
+_Static_assert(offsetof(struct bare_vcpu, reg[VMM_REG_PC]) == VCPU_PC, "vectors.S");
+_Static_assert(offsetof(struct bare_vcpu, reg[VMM_REG_PSTATE]) == VCPU_PSTATE, "vectors.S");
 _Static_assert(offsetof(struct bare_vcpu, host_sp) == VCPU_HOST_SP, "vectors.S");
 _Static_assert(offsetof(struct bare_vcpu, fp_live) == VCPU_FP_LIVE, "vectors.S");
 _Static_assert(offsetof(struct bare_vcpu, fpcr) == VCPU_FPCR, "vectors.S");
@@ -38,26 +48,34 @@ _Static_assert(offsetof(struct bare_vcpu, q) == VCPU_Q, "vectors.S");
 /** One physical CPU; TPIDR_EL2 points to it. */
 struct bare_cpu {
     struct bare_vcpu *current; /**< Whose state is in the registers. */
+    uint64_t stack_top;
+    unsigned id; /**< Index in bare_cpus and bare_platform.mpidr. */
 };
 
 _Static_assert(offsetof(struct bare_cpu, current) == CPU_CURRENT, "vectors.S");
+_Static_assert(offsetof(struct bare_cpu, stack_top) == CPU_STACK_TOP, "entry.S");
+
+extern struct bare_cpu bare_cpus[BARE_MAX_CPUS];
 
 /** A spinlock: one a VM, held while its events are handled. */
 struct bare_lock {
-    volatile uint32_t taken;
+    uint32_t taken;
 };
 
 /** One VM as the host runs it. */
 struct bare_vm {
     struct vmm_machine machine;
     struct bare_lock lock;
-    struct bare_vcpu vcpu;
+    uint64_t *stage2;
+    struct bare_vcpu vcpu[VMM_MAX_VCPUS];
 };
 
 /** The machine that we run on, as its device tree tells. */
 struct bare_platform {
     uint64_t ram_base;
     uint64_t ram_size;
+    unsigned cpu_count;            /**< At most BARE_MAX_CPUS. */
+    uint64_t mpidr[BARE_MAX_CPUS]; /**< Affinity fields. */
     uintptr_t uart;
     uint32_t uart_intid;
     uintptr_t rtc;
@@ -89,7 +107,9 @@ void *bare_alloc(uint64_t size, uint64_t align, bool clear);
 
 /* stage2.c */
 /** Build the guest's stage-2 tables: its RAM and, for a GICv2, the virtual CPU interface. */
-enum vmm_err bare_stage2_init(const struct vmm_machine *machine, struct vmm_diag *diag);
+enum vmm_err bare_stage2_init(struct bare_vm *vm, struct vmm_diag *diag);
+/** Use them on this CPU. */
+void bare_stage2_enter(const struct bare_vm *vm);
 
 /* cpu.c */
 /** Set up this CPU for running guests: what traps, what the guest owns. */
@@ -101,13 +121,27 @@ static inline struct bare_cpu *bare_this_cpu(void)
     return cpu;
 }
 
+/* vcpu.c */
+/** Make the vCPU resident on this CPU, its own, with the registers that a reset gave it. */
+void bare_vcpu_take_in(struct bare_vcpu *v);
+/** The vCPU is off: nothing of it may raise an interrupt any more. */
+void bare_vcpu_let_go(struct bare_vcpu *v);
+
+/* smp.c, entry.S */
+/** Start another CPU, which then runs `cpu->current`. */
+void bare_smp_start(struct bare_cpu *cpu);
+/** Where PSCI starts it; x0 is the struct bare_cpu. */
+void bare_secondary_entry(void);
+
 /* irq.c, gicv2.c, gicv3.c */
 /** What the GIC of the machine can do for us; one for each version. */
 struct bare_gic {
-    void (*init)(void);
-    uint32_t (*ack)(void); /**< INTID of the highest pending interrupt, 1020 and up: none. */
-    void (*eoi)(uint32_t intid);
-    void (*route)(uint32_t intid); /**< Give the interrupt a priority, and to this CPU. */
+    void (*init)(void);     /**< The distributor. */
+    void (*init_cpu)(void); /**< This CPU's interface. */
+    uint32_t (*ack)(void);  /**< The highest pending interrupt, as eoi wants it. */
+    void (*eoi)(uint32_t acknowledged);
+    void (*send_sgi)(unsigned cpu); /**< SGI 0 to the CPU with this index. */
+    void (*route)(uint32_t intid);  /**< Give the interrupt a priority, and to this CPU. */
     void (*enable)(uint32_t intid, bool on);
     unsigned (*lr_count)(void);
     enum vmm_lr_state (*lr_state)(unsigned n);
@@ -121,6 +155,8 @@ extern const struct bare_gic bare_gicv3;
 extern const struct bare_gic *bare_gic; /**< The one that the machine has. */
 /** Choose by bare_platform.gic_version and set up the distributor and this CPU's interface. */
 void bare_gic_init(void);
+/** This CPU's interface and private interrupts. */
+void bare_gic_init_cpu(void);
 /** Take the highest pending interrupt, if any, and hand it to its owner. */
 void bare_irq(struct bare_vcpu *v);
 

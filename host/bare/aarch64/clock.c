@@ -13,9 +13,6 @@ static uint64_t wall_at_zero; /* Date when the counter was 0. */
 void bare_clock_init(void)
 {
     wall_at_zero = io_read32(bare_platform.rtc) - vmm_host_counter() / vmm_host_counter_hz();
-    sysreg_write(cnthp_ctl_el2, 0);
-    bare_gic->route(bare_platform.hyp_timer_intid);
-    bare_gic->enable(bare_platform.hyp_timer_intid, true);
 }
 
 uint64_t vmm_host_counter(void)
@@ -31,7 +28,11 @@ uint64_t vmm_host_counter_hz(void)
 
 void vmm_host_timer_set(struct vmm_vcpu *vcpu, uint64_t deadline)
 {
-    (void)vcpu;
+    const struct bare_vcpu *v = vcpu->host;
+
+    if (!v->resident) {
+        return; /* Reset, and its CPU will not look before it takes the vCPU in. */
+    }
     sysreg_write(cnthp_cval_el2, deadline);
     sysreg_write(cnthp_ctl_el2, deadline != UINT64_MAX);
     isb();

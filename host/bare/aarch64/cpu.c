@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A physical CPU's EL2 set-up, and the vCPU's registers. Names and bits: Arm ARM DDI 0487, D17. */
+/* A physical CPU: its EL2 set-up, its part of the GIC. Names and bits: Arm ARM DDI 0487, D17. */
 #include "bare.h"
 
 #include <string.h>
@@ -37,9 +37,6 @@
 /* CNTHCTL_EL2: EL1 reads the physical counter, its timer's registers trap. */
 #define CNTHCTL_EL1PCTEN BIT(0)
 
-/* SCTLR_EL1 after reset: RES1 bits; MMU and caches off, little-endian. */
-#define SCTLR_EL1_RESET 0x30d00800u
-
 void bare_cpu_init(struct bare_cpu *cpu)
 {
     sysreg_write(tpidr_el2, (uint64_t)cpu);
@@ -49,117 +46,6 @@ void bare_cpu_init(struct bare_cpu *cpu)
     sysreg_write(cnthctl_el2, CNTHCTL_EL1PCTEN);
     sysreg_write(vpidr_el2, sysreg_read(midr_el1));
     isb();
-}
-
-/* The guest's EL1 and EL0 registers that the host leaves in place, and their values after reset. */
-static void reset_el1(void)
-{
-#define ZERO(name) sysreg_write(name, 0);
-    ZERO(cpacr_el1)
-    ZERO(ttbr0_el1)
-    ZERO(ttbr1_el1)
-    ZERO(tcr_el1)
-    ZERO(mair_el1) ZERO(amair_el1) ZERO(vbar_el1) ZERO(esr_el1) ZERO(far_el1) ZERO(afsr0_el1)
-        ZERO(afsr1_el1) ZERO(elr_el1) ZERO(spsr_el1) ZERO(sp_el0) ZERO(sp_el1) ZERO(par_el1)
-            ZERO(contextidr_el1) ZERO(tpidr_el1) ZERO(tpidr_el0) ZERO(tpidrro_el0) ZERO(csselr_el1)
-                ZERO(cntkctl_el1) ZERO(cntv_ctl_el0) ZERO(cntv_cval_el0) ZERO(mdscr_el1)
-#undef ZERO
-                    sysreg_write(sctlr_el1, SCTLR_EL1_RESET);
-    __asm__ volatile("tlbi vmalls12e1\n\tic iallu\n\tdsb sy\n\tisb" : : : "memory");
-}
-
-void vmm_host_vcpu_reset(struct vmm_vcpu *vcpu)
-{
-    struct bare_vcpu *v = vcpu->host;
-
-    memset(v->x, 0, sizeof(v->x));
-    memset(v->q, 0, sizeof(v->q));
-    v->fpcr = 0;
-    v->fpsr = 0;
-    v->fp_live = 0;
-    reset_el1();
-    vmm_host_timer_set(vcpu, UINT64_MAX);
-    bare_gic->reset_guest();
-    bare_gic->enable(bare_platform.vtimer_intid, true);
-}
-
-/* All other registers, of the one vCPU whose state is in the hardware. */
-#define EACH_SYSREG(X)                                                                         \
-    X(SP_EL0, sp_el0)                                                                          \
-    X(SP_EL1, sp_el1)                                                                          \
-    X(ELR_EL1, elr_el1)                                                                        \
-    X(SPSR_EL1, spsr_el1)                                                                      \
-    X(ESR_EL1, esr_el1) X(FAR_EL1, far_el1) X(VBAR_EL1, vbar_el1) X(SCTLR_EL1, sctlr_el1)      \
-        X(TCR_EL1, tcr_el1) X(TTBR0_EL1, ttbr0_el1) X(TTBR1_EL1, ttbr1_el1)                    \
-            X(MPIDR_EL1, vmpidr_el2) X(CNTVOFF_EL2, cntvoff_el2) X(CNTV_CTL_EL0, cntv_ctl_el0) \
-                X(CNTV_CVAL_EL0, cntv_cval_el0)
-
-/* ID registers S3_0_C0_C<crm>_<op2>. */
-#define EACH_CRM(X, crm) \
-    X(crm, 0) X(crm, 1) X(crm, 2) X(crm, 3) X(crm, 4) X(crm, 5) X(crm, 6) X(crm, 7)
-#define EACH_ID(X) \
-    EACH_CRM(X, 1) \
-    EACH_CRM(X, 2) EACH_CRM(X, 3) EACH_CRM(X, 4) EACH_CRM(X, 5) EACH_CRM(X, 6) EACH_CRM(X, 7)
-
-static uint64_t id_read(uint32_t reg)
-{
-#define READ(crm, op2)                    \
-    case VMM_REG_ID_BASE + crm * 8 + op2: \
-        return sysreg_read(S3_0_C0_C##crm##_##op2);
-    switch (reg) {
-        EACH_ID(READ)
-    default:
-        return 0;
-    }
-#undef READ
-}
-
-uint64_t vmm_host_reg_read(struct vmm_vcpu *vcpu, uint32_t reg)
-{
-    const struct bare_vcpu *v = vcpu->host;
-
-    if (reg <= VMM_REG_X30) {
-        return v->x[reg];
-    }
-#define READ(id, name) \
-    case VMM_REG_##id: \
-        return sysreg_read(name);
-    switch (reg) {
-    case VMM_REG_PC:
-        return v->pc;
-    case VMM_REG_PSTATE:
-        return v->pstate;
-        EACH_SYSREG(READ)
-    default:
-        return id_read(reg);
-    }
-#undef READ
-}
-
-void vmm_host_reg_write(struct vmm_vcpu *vcpu, uint32_t reg, uint64_t value)
-{
-    struct bare_vcpu *v = vcpu->host;
-
-    if (reg <= VMM_REG_X30) {
-        v->x[reg] = value;
-        return;
-    }
-#define WRITE(id, name)            \
-    case VMM_REG_##id:             \
-        sysreg_write(name, value); \
-        break;
-    switch (reg) {
-    case VMM_REG_PC:
-        v->pc = value;
-        break;
-    case VMM_REG_PSTATE:
-        v->pstate = value;
-        break;
-        EACH_SYSREG(WRITE)
-    default:
-        vmm_assert(false);
-    }
-#undef WRITE
 }
 
 unsigned vmm_host_lr_count(struct vmm_vcpu *vcpu)
@@ -188,14 +74,11 @@ void vmm_host_lr_notify_empty(struct vmm_vcpu *vcpu, bool on)
 
 void vmm_host_private_irq_ack(struct vmm_vcpu *vcpu, uint32_t intid)
 {
-    (void)vcpu;
-    bare_gic->enable(intid, true);
-}
+    const struct bare_vcpu *v = vcpu->host;
 
-/* One vCPU a CPU so far: it passes vmm_vcpu_prepare() before it runs again in any case. */
-void vmm_host_vcpu_kick(struct vmm_vcpu *vcpu)
-{
-    (void)vcpu;
+    if (v->resident) { /* Else its CPU unmasks it when it takes the vCPU in. */
+        bare_gic->enable(intid, true);
+    }
 }
 
 /* To the point of coherency; a guest starts with its caches off. */

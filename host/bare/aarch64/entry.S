@@ -11,13 +11,8 @@
 #define PS_SHIFT 16
 #define PS_MAX 5 /* 48 bits; more needs FEAT_LPA */
 
-.section .text.entry, "ax"
-.global bare_entry
-bare_entry:
-    mrs x0, CurrentEL
-    cmp x0, #(2 << 2)
-    b.ne not_el2
-
+/* EL2's own MMU, caches, vectors. Clobbers x0 to x2. */
+.macro enter_c_world
     ldr x0, =MAIR
     msr mair_el2, x0
     ldr x0, =TCR
@@ -43,7 +38,16 @@ bare_entry:
     ldr x0, =CPTR_GUEST
     msr cptr_el2, x0
     isb
-    adrp x0, bare_boot_stack
+.endm
+
+.section .text.entry, "ax"
+.global bare_entry
+bare_entry:
+    mrs x0, CurrentEL
+    cmp x0, #(2 << 2)
+    b.ne not_el2
+    enter_c_world
+    adrp x0, bare_stacks
     add x0, x0, #STACK_SIZE
     mov sp, x0
 
@@ -56,6 +60,17 @@ bare_entry:
     stp xzr, xzr, [x0], #16
     b 1b
 2:  bl bare_main
+    b bare_enter_guest
+
+/* x0: struct bare_cpu */
+.global bare_secondary_entry
+bare_secondary_entry:
+    mov x19, x0
+    enter_c_world
+    mov x0, x19
+    ldr x1, [x0, #CPU_STACK_TOP]
+    mov sp, x1
+    bl bare_secondary_main
     b bare_enter_guest
 
 /* Nothing is known about the machine yet, but that QEMU's `virt` has a PL011 here. */
@@ -73,9 +88,9 @@ not_el2_text:
 
 .section .bss.stacks, "aw", %nobits
 .balign 4096
-.global bare_boot_stack
-bare_boot_stack:
-    .skip STACK_SIZE
+.global bare_stacks /* one a CPU */
+bare_stacks:
+    .skip BARE_STACKS * STACK_SIZE
 .global bare_crash_stack
 bare_crash_stack:
     .skip STACK_SIZE

@@ -11,6 +11,7 @@
 #define GICD_ICENABLER 0x180u
 #define GICD_IPRIORITYR 0x400u
 #define GICD_ITARGETSR 0x800u
+#define GICD_SGIR 0xf00u
 #define GICC_CTLR 0x000u
 #define GICC_PMR 0x004u
 #define GICC_IAR 0x00cu
@@ -21,6 +22,7 @@
 #define GICH_APR 0x0f0u
 #define GICH_LR 0x100u
 
+#define SGIR_TARGETS BITS(23, 16)
 #define HCR_EN BIT(0)
 #define HCR_NPIE BIT(3)
 #define LR_VIRTUAL_ID BITS(9, 0)
@@ -50,18 +52,28 @@ static void enable(uint32_t intid, bool on)
 static void init(void)
 {
     io_write32(bare_platform.gicd + GICD_CTLR, 1);
+}
+
+static void init_cpu(void)
+{
     io_write32(bare_platform.gicc + GICC_PMR, 0xff);
     io_write32(bare_platform.gicc + GICC_CTLR, 1);
 }
 
 static uint32_t ack(void)
 {
-    return io_read32(bare_platform.gicc + GICC_IAR) & 0x3ff;
+    return io_read32(bare_platform.gicc + GICC_IAR);
 }
 
-static void eoi(uint32_t intid)
+static void eoi(uint32_t acknowledged)
 {
-    io_write32(bare_platform.gicc + GICC_EOIR, intid);
+    io_write32(bare_platform.gicc + GICC_EOIR, acknowledged);
+}
+
+/* QEMU's `virt` numbers the CPU interfaces as it does the CPUs. */
+static void send_sgi(unsigned cpu)
+{
+    io_write32(bare_platform.gicd + GICD_SGIR, (uint32_t)FIELD_PREP(SGIR_TARGETS, 1u << cpu));
 }
 
 static unsigned lr_count(void)
@@ -104,6 +116,8 @@ static void reset_guest(void)
 
 const struct bare_gic bare_gicv2 = {
     .init = init,
+    .init_cpu = init_cpu,
+    .send_sgi = send_sgi,
     .ack = ack,
     .eoi = eoi,
     .route = route,

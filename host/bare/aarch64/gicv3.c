@@ -19,6 +19,10 @@
 #define GICR_WAKER_SLEEP BIT(1)
 #define GICR_WAKER_CHILDREN_ASLEEP BIT(2)
 #define GICR_SGI_FRAME 0x10000u
+#define GICR_STRIDE 0x20000u
+#define SGI1R_AFF1 BITS(23, 16)
+#define SGI1R_AFF2 BITS(39, 32)
+#define SGI1R_AFF3 BITS(55, 48)
 
 #define SRE_ALL 0xfu /* SRE, DFB, DIB, and Enable: EL1 may use the registers too. */
 #define HCR_EN BIT(0)
@@ -32,10 +36,16 @@
 #define VTR_PRE_BITS BITS(28, 26)
 #define PRIORITY 0xa0u
 
+/* QEMU's `virt` orders the redistributors as it does the CPUs. */
+static uintptr_t redistributor(void)
+{
+    return bare_platform.gicr + (uintptr_t)GICR_STRIDE * bare_this_cpu()->id;
+}
+
 /* Private interrupts are in the redistributor's second frame, at the distributor's offsets. */
 static uintptr_t frame(uint32_t intid)
 {
-    return intid < 32 ? bare_platform.gicr + GICR_SGI_FRAME : bare_platform.gicd;
+    return intid < 32 ? redistributor() + GICR_SGI_FRAME : bare_platform.gicd;
 }
 
 static void route(uint32_t intid)
@@ -59,11 +69,15 @@ static void enable(uint32_t intid, bool on)
 
 static void init(void)
 {
-    uintptr_t waker = bare_platform.gicr + GICR_WAKER;
+    io_write32(bare_platform.gicd + GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_ENABLE_GRP1);
+}
+
+static void init_cpu(void)
+{
+    uintptr_t waker = redistributor() + GICR_WAKER;
 
     sysreg_write(ICC_SRE_EL2, SRE_ALL);
     isb();
-    io_write32(bare_platform.gicd + GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_ENABLE_GRP1);
     io_write32(waker, io_read32(waker) & ~(uint32_t)GICR_WAKER_SLEEP);
     while ((io_read32(waker) & GICR_WAKER_CHILDREN_ASLEEP) != 0) {
     }
@@ -80,9 +94,20 @@ static uint32_t ack(void)
     return intid;
 }
 
-static void eoi(uint32_t intid)
+static void eoi(uint32_t acknowledged)
 {
-    sysreg_write(ICC_EOIR1_EL1, intid);
+    sysreg_write(ICC_EOIR1_EL1, acknowledged);
+    isb();
+}
+
+/* Aff3.Aff2.Aff1 choose up to 16 CPUs, the target list those by Aff0. */
+static void send_sgi(unsigned cpu)
+{
+    uint64_t mpidr = bare_platform.mpidr[cpu];
+
+    sysreg_write(ICC_SGI1R_EL1, FIELD_PREP(SGI1R_AFF3, mpidr >> 32) |
+                                    FIELD_PREP(SGI1R_AFF2, mpidr >> 16) |
+                                    FIELD_PREP(SGI1R_AFF1, mpidr >> 8) | BIT(mpidr & 0xf));
     isb();
 }
 
@@ -92,15 +117,13 @@ static unsigned lr_count(void)
 }
 
 /* ICH_LR<n>_EL2 is S3_4_C12_C12_n for n below 8 and S3_4_C12_C13_(n - 8) above. */
-#define EACH_LR(X)                                                                            \
-    X(0, S3_4_C12_C12_0)                                                                      \
-    X(1, S3_4_C12_C12_1)                                                                      \
-    X(2, S3_4_C12_C12_2)                                                                      \
-    X(3, S3_4_C12_C12_3)                                                                      \
-    X(4, S3_4_C12_C12_4) X(5, S3_4_C12_C12_5) X(6, S3_4_C12_C12_6) X(7, S3_4_C12_C12_7)       \
-        X(8, S3_4_C12_C13_0) X(9, S3_4_C12_C13_1) X(10, S3_4_C12_C13_2) X(11, S3_4_C12_C13_3) \
-            X(12, S3_4_C12_C13_4) X(13, S3_4_C12_C13_5) X(14, S3_4_C12_C13_6)                 \
-                X(15, S3_4_C12_C13_7)
+/* clang-format off */
+#define EACH_LR(X)                                                                         \
+    X(0, S3_4_C12_C12_0)  X(1, S3_4_C12_C12_1)  X(2, S3_4_C12_C12_2)  X(3, S3_4_C12_C12_3)  \
+    X(4, S3_4_C12_C12_4)  X(5, S3_4_C12_C12_5)  X(6, S3_4_C12_C12_6)  X(7, S3_4_C12_C12_7)  \
+    X(8, S3_4_C12_C13_0)  X(9, S3_4_C12_C13_1)  X(10, S3_4_C12_C13_2) X(11, S3_4_C12_C13_3) \
+    X(12, S3_4_C12_C13_4) X(13, S3_4_C12_C13_5) X(14, S3_4_C12_C13_6) X(15, S3_4_C12_C13_7)
+/* clang-format on */
 
 static uint64_t raw_read(unsigned n)
 {
@@ -178,6 +201,8 @@ static void reset_guest(void)
 
 const struct bare_gic bare_gicv3 = {
     .init = init,
+    .init_cpu = init_cpu,
+    .send_sgi = send_sgi,
     .ack = ack,
     .eoi = eoi,
     .route = route,

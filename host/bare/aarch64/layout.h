@@ -14,6 +14,7 @@
 
 /* struct bare_cpu */
 #define CPU_CURRENT 0
+#define CPU_STACK_TOP 8
 
 /* Why the guest left, for bare_guest_exit(). */
 #define EXIT_SYNC 0
@@ -29,3 +30,4 @@
 #define CPTR_HOST 0x401037ff
 
 #define STACK_SIZE 0x8000
+#define BARE_STACKS 8 /* BARE_MAX_CPUS */

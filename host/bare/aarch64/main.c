@@ -13,9 +13,9 @@
 #define PACK 0x44000000u
 #define RAM_ALIGN 0x200000u
 
-extern uint8_t bare_boot_stack[];
+extern uint8_t bare_stacks[BARE_MAX_CPUS][STACK_SIZE];
+_Static_assert(BARE_STACKS == BARE_MAX_CPUS, "entry.S");
 
-static struct bare_cpu boot_cpu;
 static struct bare_vm vm;
 
 _Noreturn void bare_fail(const struct vmm_diag *diag)
@@ -45,8 +45,9 @@ static enum vmm_err describe(struct vmm_vm_desc *desc, struct vmm_diag *diag)
     if (err != VMM_OK) {
         return err;
     }
-    if (desc->cpu_count != 1) {
-        return vmm_fail(diag, VMM_ERR_UNSUPPORTED, "cpus: this host runs one vCPU so far");
+    if (desc->cpu_count > bare_platform.cpu_count) {
+        return vmm_fail(diag, VMM_ERR_UNSUPPORTED, "cpus: %u, but the machine has %u",
+                        desc->cpu_count, bare_platform.cpu_count);
     }
     if (desc->gic_version != bare_platform.gic_version) {
         return vmm_fail(diag, VMM_ERR_UNSUPPORTED, "gic-version: %u, but the machine has a GICv%u",
@@ -77,13 +78,18 @@ static enum vmm_err add_ram(struct vmm_machine *m, struct vmm_diag *diag)
     return VMM_OK;
 }
 
-static void connect(struct bare_vcpu *v)
+/* vCPU n is CPU n's. */
+static void connect(unsigned n)
 {
+    struct bare_vcpu *v = &vm.vcpu[n];
+    struct bare_cpu *cpu = &bare_cpus[n];
+
+    *cpu = (struct bare_cpu) { .id = n, .current = v, .stack_top = (uint64_t)bare_stacks[n + 1] };
     v->vm = &vm;
-    v->vcpu = &vm.machine.vcpu[0];
+    v->cpu = cpu;
+    v->vcpu = &vm.machine.vcpu[n];
     v->vcpu->host = v;
-    v->host_sp = (uint64_t)bare_boot_stack + STACK_SIZE;
-    boot_cpu.current = v;
+    v->host_sp = cpu->stack_top;
 }
 
 static enum vmm_err build(struct vmm_diag *diag)
@@ -96,10 +102,12 @@ static enum vmm_err build(struct vmm_diag *diag)
         err = vmm_machine_init(m, &desc, bare_uart_console(&m->uart), diag);
     }
     if (err == VMM_OK) {
-        connect(&vm.vcpu);
+        for (unsigned n = 0; n < desc.cpu_count; n++) {
+            connect(n);
+        }
         err = add_ram(m, diag);
     }
-    return err == VMM_OK ? bare_stage2_init(m, diag) : err;
+    return err == VMM_OK ? bare_stage2_init(&vm, diag) : err;
 }
 
 /* From entry.S, on the boot stack; what it returns is entered with the stack empty again. */
@@ -112,7 +120,7 @@ struct bare_vcpu *bare_main(void)
     bare_platform_init((const void *)QEMU_FDT);
     bare_uart_init();
     bare_stop_init();
-    bare_cpu_init(&boot_cpu);
+    bare_cpu_init(&bare_cpus[0]);
     bare_gic_init();
     bare_clock_init();
     if (build(&diag) != VMM_OK) {
@@ -123,5 +131,8 @@ struct bare_vcpu *bare_main(void)
     if (vm.machine.desc.log_level >= VMM_LOG_DEBUG) {
         bare_pmu_start();
     }
-    return bare_resume(&vm.vcpu);
+    for (unsigned n = 1; n < vm.machine.desc.cpu_count; n++) {
+        bare_smp_start(&bare_cpus[n]);
+    }
+    return bare_resume(&vm.vcpu[0]);
 }

@@ -74,6 +74,23 @@ static uint64_t pci_mmio_window(const void *fdt, int node)
     return 0;
 }
 
+static void find_cpus(struct bare_platform *p, const void *fdt)
+{
+    int cpus = fdt_path_offset(fdt, "/cpus");
+    int node;
+
+    fdt_for_each_subnode(node, fdt, cpus)
+    {
+        const fdt32_t *id = fdt_getprop(fdt, node, "reg", NULL);
+        int cells = fdt_address_cells(fdt, cpus);
+
+        if (fdt_getprop(fdt, node, "device_type", NULL) != NULL && p->cpu_count < BARE_MAX_CPUS) {
+            p->mpidr[p->cpu_count++] =
+                cells == 2 ? fdt64_ld((const fdt64_t *)id) : (uint64_t)fdt32_ld(id);
+        }
+    }
+}
+
 void bare_platform_init(const void *fdt)
 {
     struct bare_platform *p = &bare_platform;
@@ -92,6 +109,7 @@ void bare_platform_init(const void *fdt)
     p->vtimer_intid = intid(fdt, timer, 2);
     p->hyp_timer_intid = intid(fdt, timer, 3);
     find_gic(p, fdt);
+    find_cpus(p, fdt);
     if (pci >= 0) {
         p->ecam = reg(fdt, pci, 0).base;
         p->pci_mmio = pci_mmio_window(fdt, pci);

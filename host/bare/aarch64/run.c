@@ -12,10 +12,16 @@
 #define HPFAR_FIPA BITS(43, 4)
 #define PAGE_OFFSET BITS(11, 0)
 
+/*
+ * No ticket lock: where QEMU emulates more CPUs than the machine has, the next in line is often
+ * one that does not execute, and all wait for it.
+ */
 static void lock(struct bare_lock *l)
 {
     while (__atomic_exchange_n(&l->taken, 1, __ATOMIC_ACQUIRE) != 0) {
-        __asm__ volatile("yield");
+        while (__atomic_load_n(&l->taken, __ATOMIC_RELAXED) != 0) {
+            __asm__ volatile("yield");
+        }
     }
 }
 
@@ -33,6 +39,17 @@ void bare_boot(struct bare_vm *vm)
     }
 }
 
+static bool executes(const struct bare_vm *vm)
+{
+    for (size_t i = 0; i < vm->machine.vm.vcpu_count; i++) {
+        if (vm->vcpu[i].in_guest) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Memory must not change under a vCPU that executes: the last one to leave reboots. */
 static void end_or_reboot(struct bare_vm *vm)
 {
     switch (vm->machine.vm.state) {
@@ -42,11 +59,30 @@ static void end_or_reboot(struct bare_vm *vm)
     case VMM_VM_CRASHED:
         bare_stop(BARE_STOP_GUEST_CRASHED);
     case VMM_VM_RESET_REQUESTED:
-        bare_boot(vm);
+        if (!executes(vm)) {
+            bare_boot(vm);
+        }
         break;
     default:
         break;
     }
+}
+
+/*
+ * Sleep, without the lock, until an interrupt comes. The list registers are brought up to date
+ * first: one that the guest ended right before its WFI would ask for maintenance for ever.
+ */
+static void idle(struct bare_vcpu *v)
+{
+    if (v->vcpu->state == VMM_VCPU_WAITING) {
+        vmm_vcpu_prepare(v->vcpu);
+    } else if (v->vcpu->state == VMM_VCPU_OFF && v->resident) {
+        bare_vcpu_let_go(v);
+    }
+    unlock(&v->vm->lock);
+    wfi();
+    lock(&v->vm->lock);
+    bare_irq(v);
 }
 
 /* With the VM's lock held, which it gives up: until the vCPU can run, and at the end. */
@@ -54,14 +90,15 @@ static struct bare_vcpu *resume(struct bare_vcpu *v)
 {
     while (v->vcpu->state != VMM_VCPU_RUNNING) {
         end_or_reboot(v->vm);
-        if (v->vcpu->state == VMM_VCPU_WAITING) {
-            unlock(&v->vm->lock);
-            wfi();
-            lock(&v->vm->lock);
-            bare_irq(v);
+        if (v->vcpu->state != VMM_VCPU_RUNNING) {
+            idle(v);
         }
     }
+    if (!v->resident) {
+        bare_vcpu_take_in(v);
+    }
     vmm_vcpu_prepare(v->vcpu);
+    v->in_guest = true;
     unlock(&v->vm->lock);
     return v;
 }
@@ -91,6 +128,7 @@ struct bare_vcpu *bare_guest_exit(struct bare_vcpu *v, uint64_t kind)
 {
     vmm_assert(kind != EXIT_OTHER);
     lock(&v->vm->lock);
+    v->in_guest = false;
     if (kind == EXIT_SYNC) {
         synchronous(v);
     } else {

@@ -66,8 +66,9 @@ static bool map(uint64_t *l1, uint64_t ipa, uint64_t pa, uint64_t size, uint64_t
     return true;
 }
 
-enum vmm_err bare_stage2_init(const struct vmm_machine *m, struct vmm_diag *diag)
+enum vmm_err bare_stage2_init(struct bare_vm *vm, struct vmm_diag *diag)
 {
+    const struct vmm_machine *m = &vm->machine;
     uint64_t *l1 = bare_alloc(PAGE_SIZE, PAGE_SIZE, true);
     bool ok = l1 != NULL;
 
@@ -85,9 +86,14 @@ enum vmm_err bare_stage2_init(const struct vmm_machine *m, struct vmm_diag *diag
     if (!ok) {
         return vmm_fail(diag, VMM_ERR_NO_SPACE, "ram: no memory left for stage-2 tables");
     }
-    sysreg_write(vtcr_el2, VTCR | VTCR_PS_40BIT);
-    sysreg_write(vttbr_el2, (uint64_t)l1);
-    dsb_sy();
-    __asm__ volatile("tlbi vmalls12e1\n\tdsb nsh\n\tisb" : : : "memory");
+    vm->stage2 = l1;
     return VMM_OK;
+}
+
+void bare_stage2_enter(const struct bare_vm *vm)
+{
+    dsb_sy();
+    sysreg_write(vtcr_el2, VTCR | VTCR_PS_40BIT);
+    sysreg_write(vttbr_el2, (uint64_t)vm->stage2);
+    __asm__ volatile("isb\n\ttlbi vmalls12e1\n\tdsb nsh\n\tisb" : : : "memory");
 }

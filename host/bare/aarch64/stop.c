@@ -36,6 +36,13 @@ void bare_stop_init(void)
     }
 }
 
+static void system_off(void)
+{
+    register uint64_t x0 __asm__("x0") = PSCI_SYSTEM_OFF;
+
+    __asm__ volatile("smc #0" : "+r"(x0) : : "memory", "x1", "x2", "x3");
+}
+
 _Noreturn void bare_stop(enum bare_stop why)
 {
     bare_uart_flush();
@@ -44,9 +51,9 @@ _Noreturn void bare_stop(enum bare_stop why)
     }
     if (why != BARE_STOP_OFF && pvpanic != 0) {
         io_write8(pvpanic, PVPANIC_PANICKED);
+    } else {
+        system_off(); /* Not after a panic: QEMU would exit with the status of the later one. */
     }
-    register uint64_t x0 __asm__("x0") = PSCI_SYSTEM_OFF;
-    __asm__ volatile("smc #0" : "+r"(x0) : : "memory", "x1", "x2", "x3");
     for (;;) {
         wfi();
     }

@@ -44,13 +44,16 @@ static void set_mask(uint32_t imsc)
     }
 }
 
-/* Move what the hardware takes out of the ring; the interrupt calls again for the rest. */
+/* Move what the hardware takes out of the ring; the interrupt calls again for the rest, and for a
+ * guest that waits: the room that it waits for may have been made here, for a line of the log. */
 static void send(void)
 {
     while (uart.head != uart.tail && (io_read32(bare_platform.uart + UARTFR) & FR_TXFF) == 0) {
         io_write32(bare_platform.uart + UARTDR, uart.ring[uart.head++ % RING]);
     }
-    set_mask(uart.head == uart.tail ? uart.imsc & ~INT_TX : uart.imsc | INT_TX);
+    bool done = uart.head == uart.tail && !uart.guest_waits;
+
+    set_mask(done ? uart.imsc & ~INT_TX : uart.imsc | INT_TX);
 }
 
 size_t bare_uart_write(const uint8_t *bytes, size_t len)
@@ -111,6 +114,7 @@ void bare_uart_irq(void)
     if (uart.guest_waits && uart.tail - uart.head < RING) {
         uart.guest_waits = false;
         vmm_pl011_output_ready(uart.guest);
+        send();
     }
 }
 
@@ -152,7 +156,7 @@ void bare_uart_start(void)
 void vmm_host_log(enum vmm_log_level level, const char *vm_name, const char *line)
 {
     static const char *const name[] = { "error", "warning", "info", "debug" };
-    char text[256];
+    char text[320]; /* A line, a VM's name and what stands around them. */
 
     snprintf(text, sizeof(text), "%svessel: %s: %s%s%s\r\n", uart.line_open ? "\r\n" : "",
              name[level], vm_name != NULL ? vm_name : "", vm_name != NULL ? ": " : "", line);

@@ -158,6 +158,8 @@ host_sync:
     isb
     mrs x0, tpidr_el2
     ldr x0, [x0, #CPU_CURRENT]
+    ldr x1, [x0, #VCPU_FP_LIVE]
+    cbz x1, 1f /* Reset meanwhile: what the registers hold is nobody's. */
     add x2, x0, #VCPU_Q
     all_q stp
     mrs x1, fpcr
@@ -165,7 +167,7 @@ host_sync:
     str x1, [x0, #VCPU_FPCR]
     str x2, [x0, #VCPU_FPSR]
     str xzr, [x0, #VCPU_FP_LIVE]
-    ldr x2, [sp, #16]
+1:  ldr x2, [sp, #16]
     ldp x0, x1, [sp]
     add sp, sp, #32
     eret

@@ -57,10 +57,13 @@ _Noreturn void power_off(void);
 /** Find out which GIC there is; distributor and CPU interface on, priority mask open. */
 void gic_init(void);
 void gic_enable(uint32_t intid);
-/** Send SGI `intid` to this CPU. */
-void gic_sgi_self(uint32_t intid);
+/** CPU interface of CPU `cpu`, which is this one. */
+void gic_init_cpu(unsigned cpu);
+/** Send SGI `intid` to CPU `cpu`. */
+void gic_sgi(unsigned cpu, uint32_t intid);
+/** Acknowledge; on a GICv2 an SGI's source CPU is above the INTID. */
 uint32_t gic_ack(void);
-void gic_eoi(uint32_t intid);
+void gic_eoi(uint32_t acknowledged);
 
 static inline void irq_unmask(void)
 {

@@ -41,6 +41,7 @@ _start:
 
 .section .text.vectors, "ax"
 .balign 0x800
+.global vectors
 vectors:
     .rept 4
     .balign 0x80

@@ -184,6 +184,25 @@ static void flat_binary_as_qemu_loads_it(void **state)
     assert_int_equal(ram[VMM_FLAT_OFFSET - 1], 0);
 }
 
+/* It does not tell its BSS, stack and heap, which follow it. */
+static void initrd_far_from_a_flat_binary(void **state)
+{
+    (void)state;
+    make_ram(RAM, 16 * MIB);
+    flat_kernel(100);
+    initrd(MIB);
+    assert_int_equal(load(), VMM_OK);
+    assert_int_equal(layout.initrd.v, RAM + 8 * MIB);
+    assert_memory_equal(ram + 8 * MIB, data, MIB);
+    initrd(9 * MIB);
+    assert_int_equal(load(), VMM_OK);
+    assert_int_equal(layout.initrd.v, RAM + VMM_FLAT_OFFSET + 0x1000);
+    flat_kernel(9 * MIB);
+    initrd(MIB);
+    assert_int_equal(load(), VMM_OK);
+    assert_int_equal(layout.initrd.v, RAM + VMM_FLAT_OFFSET + 9 * MIB);
+}
+
 static void no_room_for_the_initrd(void **state)
 {
     (void)state;
@@ -277,6 +296,7 @@ int main(void)
         CASE(boot_image_takes_at_least_its_file),
         CASE(boot_image_too_large),
         CASE(flat_binary_as_qemu_loads_it),
+        CASE(initrd_far_from_a_flat_binary),
         CASE(no_room_for_the_initrd),
         CASE(device_tree_elsewhere),
         CASE(copy_straddles_touching_regions),

@@ -383,6 +383,55 @@ static void retarget_from_a_vcpu_that_is_off(void **state)
     assert_null(lr_of(1, 41));
 }
 
+/* CPU_OFF and CPU_ON: what was pending in a list register still is. */
+static void pending_outlives_power_off(void **state)
+{
+    struct gic_test *t = *state;
+
+    make_edge(t, 41);
+    store8(t, 0, GICD_ITARGETSR + 41, 2);
+    line(t, 41, true);
+    assert_int_equal(lr_state(1, 41), VMM_LR_PENDING);
+    vmm_vcpu_off(&t->vcpu[1]);
+    vmm_vcpu_start(&t->vcpu[1], 0, 0);
+    settle(t);
+    assert_int_equal(lr_state(1, 41), VMM_LR_PENDING);
+}
+
+static void power_off_before_the_first_flush(void **state)
+{
+    struct gic_test *t = *state;
+
+    t->vm.irqchip.ops->reset(t->vm.irqchip.chip);
+    vmm_vcpu_off(&t->vcpu[1]);
+    vmm_vcpu_start(&t->vcpu[1], 0, 0);
+    settle(t);
+    assert_false(any_pending(1));
+}
+
+/* Ended right before CPU_OFF, without a word to us: neither active for ever nor pending again. */
+static void ended_before_power_off(void **state)
+{
+    struct gic_test *t = *state;
+
+    make_edge(t, 41);
+    make_edge(t, 42);
+    store(t, 0, GICD_ITARGETSR + 40, 0x00020200);
+    line(t, 41, true);
+    acknowledge(t, 1);
+    load(t, 1, GICD_CTLR);
+    deactivate(t, 1, 41);
+    line(t, 42, true);
+    acknowledge(t, 1);
+    deactivate(t, 1, 42);
+    vmm_vcpu_off(&t->vcpu[1]);
+    store(t, 0, GICD_ITARGETSR + 40, 0x00010100);
+    assert_null(lr_of(0, 42));
+    line(t, 41, false);
+    line(t, 41, true);
+    assert_int_equal(lr_state(0, 41), VMM_LR_PENDING);
+}
+
 /* The virtual timer's level is asked for when the guest is done, and its host line unmasked. */
 static void resampled_level(void **state)
 {
@@ -401,6 +450,56 @@ static void resampled_level(void **state)
     deactivate(t, 0, 27);
     assert_null(lr_of(0, 27));
     assert_int_equal(fake.vcpu[0].acked, 1u << 27);
+}
+
+/* A guest that turns its timer off before it takes the interrupt: a level that dropped is none. */
+static void resampled_level_drops_while_it_waits(void **state)
+{
+    struct gic_test *t = *state;
+
+    fake.vcpu[0].reg[VMM_REG_CNTV_CTL_EL0] = CNTV_ENABLE | CNTV_ISTATUS;
+    ppi(t, 0, 27, true);
+    assert_int_equal(load(t, 0, GICD_ISPENDR) & 1u << 27, 1u << 27);
+    assert_int_equal(fake.vcpu[0].acked, 0);
+    fake.vcpu[0].reg[VMM_REG_CNTV_CTL_EL0] = CNTV_ENABLE;
+    assert_int_equal(load(t, 0, GICD_ISPENDR) & 1u << 27, 0);
+    assert_int_equal(fake.vcpu[0].acked, 1u << 27);
+    store(t, 0, GICD_ISENABLER, 1u << 27);
+    assert_null(lr_of(0, 27));
+}
+
+static void resampled_level_drops_while_it_is_active(void **state)
+{
+    struct gic_test *t = *state;
+
+    store(t, 0, GICD_ISENABLER, 1u << 27);
+    fake.vcpu[0].reg[VMM_REG_CNTV_CTL_EL0] = CNTV_ENABLE | CNTV_ISTATUS;
+    ppi(t, 0, 27, true);
+    acknowledge(t, 0);
+    assert_int_equal(load(t, 0, GICD_ISPENDR) & 1u << 27, 1u << 27);
+    fake.vcpu[0].reg[VMM_REG_CNTV_CTL_EL0] = 0;
+    assert_int_equal(load(t, 0, GICD_ISPENDR) & 1u << 27, 0);
+    assert_int_equal(load(t, 0, GICD_ISACTIVER) & 1u << 27, 1u << 27);
+    assert_int_equal(fake.vcpu[0].acked, 1u << 27);
+    fake.vcpu[0].reg[VMM_REG_CNTV_CTL_EL0] = CNTV_ENABLE | CNTV_ISTATUS;
+    ppi(t, 0, 27, true);
+    deactivate(t, 0, 27);
+    assert_int_equal(lr_state(0, 27), VMM_LR_PENDING);
+}
+
+static void resampled_level_drops_in_a_list_register(void **state)
+{
+    struct gic_test *t = *state;
+
+    store(t, 0, GICD_ISENABLER, 1u << 27);
+    fake.vcpu[0].reg[VMM_REG_CNTV_CTL_EL0] = CNTV_ENABLE | CNTV_ISTATUS;
+    ppi(t, 0, 27, true);
+    assert_int_equal(lr_state(0, 27), VMM_LR_PENDING);
+    fake.vcpu[0].reg[VMM_REG_CNTV_CTL_EL0] = 0;
+    load(t, 0, GICD_CTLR);
+    assert_null(lr_of(0, 27));
+    assert_int_equal(fake.vcpu[0].acked, 1u << 27);
+    assert_false(pending(t, 0));
 }
 
 /* A host that cannot tell pending from active: nothing is doubled, nothing is lost. */
@@ -467,6 +566,28 @@ static void pending_ends_wfi(void **state)
     assert_int_equal(t->vcpu[0].state, VMM_VCPU_RUNNING);
 }
 
+/* An interrupt ended right before WFI: its list register must not ask for maintenance for ever. */
+static void prepared_while_it_waits(void **state)
+{
+    struct gic_test *t = *state;
+
+    store(t, 0, GICD_ISENABLER, 1u << 27);
+    fake.vcpu[0].reg[VMM_REG_CNTV_CTL_EL0] = CNTV_ENABLE | CNTV_ISTATUS;
+    ppi(t, 0, 27, true);
+    acknowledge(t, 0);
+    fake.vcpu[0].reg[VMM_REG_CNTV_CTL_EL0] = CNTV_ENABLE;
+    struct vmm_lr *lr = lr_of(0, 27);
+
+    lr->state = VMM_LR_INVALID;
+    vmm_vcpu_wait(&t->vcpu[0]);
+    vmm_vcpu_prepare(&t->vcpu[0]);
+    assert_int_equal(t->vcpu[0].state, VMM_VCPU_WAITING);
+    assert_false(lr->eoi);
+    fake.vcpu[0].reg[VMM_REG_CNTV_CTL_EL0] = CNTV_ENABLE | CNTV_ISTATUS;
+    vmm_vcpu_private_irq(&t->vcpu[0], 27);
+    assert_int_equal(t->vcpu[0].state, VMM_VCPU_RUNNING);
+}
+
 /* Reset: everything off and out of the list registers; the wires keep their levels. */
 static void reset(void **state)
 {
@@ -507,10 +628,17 @@ int main(void)
         cmocka_unit_test_setup(eoi_of_never_active, setup),
         cmocka_unit_test_setup(retarget, setup),
         cmocka_unit_test_setup(retarget_from_a_vcpu_that_is_off, setup),
+        cmocka_unit_test_setup(pending_outlives_power_off, setup),
+        cmocka_unit_test_setup(power_off_before_the_first_flush, setup),
+        cmocka_unit_test_setup(ended_before_power_off, setup),
         cmocka_unit_test_setup(resampled_level, setup),
+        cmocka_unit_test_setup(resampled_level_drops_while_it_waits, setup),
+        cmocka_unit_test_setup(resampled_level_drops_while_it_is_active, setup),
+        cmocka_unit_test_setup(resampled_level_drops_in_a_list_register, setup),
         cmocka_unit_test_setup(busy_host, setup),
         cmocka_unit_test_setup(pending_and_active, setup),
         cmocka_unit_test_setup(pending_ends_wfi, setup),
+        cmocka_unit_test_setup(prepared_while_it_waits, setup),
         cmocka_unit_test_setup(reset, setup),
     };
     return cmocka_run_group_tests_name("gic list registers", tests, NULL, NULL);

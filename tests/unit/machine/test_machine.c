@@ -18,6 +18,7 @@
 #define RAM_SIZE 0x400000u
 #define HIGH_BASE 0x80000000u
 #define HIGH_SIZE 0x10000u
+#define FLASH 0x4000000u
 #define UART 0x09000000u
 #define UARTCR 0x30u
 #define RTC 0x09010000u
@@ -238,6 +239,8 @@ static void test_devices_are_there(void **state)
     assert_int_equal(b->sent, 1);
     assert_int_equal(access_at(b, RTC, 0, false), 77);
     assert_false(mapped(b, UART + 0x1000));
+    access_at(b, FLASH, 0, true);
+    assert_int_equal(access_at(b, FLASH, 0, false), UINT32_MAX);
 }
 
 static void test_no_initrd(void **state)
@@ -382,7 +385,7 @@ static void test_machine_types(void **state)
     (void)state;
     for (size_t i = 0; vmm_machine_types[i] != NULL; i++) {
         const struct vmm_machine_type *t = vmm_machine_types[i];
-        const struct vmm_window window[] = { t->gicd, t->gicc, t->gicr, t->uart, t->rtc };
+        const struct vmm_window window[] = { t->flash, t->gicd, t->gicc, t->gicr, t->uart, t->rtc };
         uint64_t end = 0;
 
         for (size_t w = 0; w < ARRAY_SIZE(window); w++) {

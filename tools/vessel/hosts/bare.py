@@ -21,7 +21,6 @@ MEMORY_UNIT = 2 * MIB
 IMAGE = "aarch64/vessel-vmm.elf"
 
 MAX_VMS = 1
-MAX_CPUS = 1
 # QEMU's `virt` has room for this much RAM at RAM_BASE.
 MAX_MEMORY = 255 << 30
 
@@ -33,7 +32,7 @@ def _memory(description: Description, pack_size: int) -> int:
 
 
 class Bare:
-    """Runs one VM with one vCPU today."""
+    """Runs one VM today, each vCPU on a CPU of its own."""
 
     name = "bare"
 
@@ -45,10 +44,6 @@ class Bare:
             names = ", ".join(vms)
             text = f"{len(vms)} VMs ({names}), but this host runs exactly one today"
             problems.append(Problem(origin.where(("vm",)), text, "keep one table [vm.NAME]"))
-        for name, vm in vms.items():
-            if vm.cpus > MAX_CPUS:
-                text = f"{vm.cpus} CPUs, but this host runs one a VM today"
-                problems.append(Problem(origin.where(("vm", name, "cpus")), text, "use 1"))
         if _memory(description, 0) > MAX_MEMORY:
             text = f"more memory than this host has: {format_size(MAX_MEMORY)}, for all VMs"
             where = ("vm", next(iter(vms)), "memory")
@@ -62,7 +57,7 @@ class Bare:
         loader = f"loader,file={quote(pack)},addr={PACK_BASE:#x},force-raw=on"
         return [
             *("-machine", f"virt,virtualization=on,gic-version={vm.gic}"),
-            *("-cpu", machine.cpu, "-smp", str(MAX_CPUS), "-m", f"{memory // MIB}M"),
+            *("-cpu", machine.cpu, "-smp", str(vm.cpus), "-m", f"{memory // MIB}M"),
             *("-kernel", str(tree.built(IMAGE)), "-device", loader),
             *(("-icount", "shift=0,sleep=off") if machine.icount else ()),
         ]

@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Guests with several CPUs."""
+
+import re
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+CPU1 = "/sys/devices/system/cpu/cpu1/online"
+HOTPLUGS = 100
+
+
+@pytest.mark.parametrize("gic", [2, 3])
+def test_debian_on_four_cpus(run, gic):
+    guest = run("--gic", gic, "--cpus", 4)
+    guest.login()
+    assert guest.shell("nproc").split() == ["4"]
+    # Each CPU has its own timer interrupts and has got IPIs from others.
+    interrupts = guest.shell("cat /proc/interrupts")
+    timer = re.search(r"((?: +\d+){4}) +GIC(?:v3|-0) +27 Level", interrupts)
+    calls = re.search(r"IPI1:((?: +\d+){4})", interrupts)
+    assert all(int(count) > 0 for count in (timer[1] + calls[1]).split())
+    # From another CPU than the one that booted.
+    guest.sendline("taskset 8 poweroff -f")
+    assert guest.ended() == 0
+
+
+def test_hotplug(run):
+    guest = run("--cpus", 2)
+    guest.login()
+    loop = f"for i in $(seq {HOTPLUGS}); do echo 0 > {CPU1} && echo 1 > {CPU1} || break; done"
+    assert f"{HOTPLUGS} rounds" in guest.shell(f"{loop}; echo $i rounds")
+    assert guest.shell("nproc").split() == ["2"]
+    assert "psci: CPU1 killed" in guest.shell("dmesg | tail")
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
+def test_reboot_with_all_cpus_busy(run):
+    guest = run("--cpus", 2)
+    guest.login()
+    guest.shell("(while :; do :; done) & (while :; do :; done) & true")
+    guest.sendline("reboot -f")
+    guest.login()
+    assert guest.shell("nproc").split() == ["2"]
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
+@pytest.mark.parametrize("gic", [2, 3])
+def test_psci_errors_and_sgis(run, payload, gic):
+    guest = run("--kernel", payload("smp.elf"), "--cpus", 2, "--gic", gic)
+    assert guest.ended() == 0
+    said = guest.before
+    assert "FAILED" not in said
+    assert len(re.findall(r"^ok ", said, re.M)) == 12
