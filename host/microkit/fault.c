@@ -108,6 +108,7 @@ static void vppi_event(struct mk_vcpu *v)
 
     if (intid == MK_VTIMER_INTID) {
         v->vtimer_masked = true;
+        mk_regs_vtimer_fired(v);
         vmm_vcpu_private_irq(v->vcpu, intid);
     }
 }
@@ -115,7 +116,6 @@ static void vppi_event(struct mk_vcpu *v)
 void mk_fault(struct mk_vcpu *v, seL4_Word label)
 {
     v->thread = MK_FAULTED;
-    v->valid = 0;
     v->fetch_least = MK_WORD_SPSR + 1; /* PC and PSTATE: to step over the instruction. */
     switch (label) {
     case seL4_Fault_VMFault:

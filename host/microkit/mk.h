@@ -45,8 +45,10 @@ struct mk_vcpu {
     uint8_t lr[VMM_LR_MAX]; /**< The kernel's number of each that the model has. */
     unsigned lr_count;      /**< How many the model has. */
     bool vtimer_masked;     /**< seL4 masked the virtual timer's interrupt until we acknowledge. */
-    uint64_t deadline;      /**< Of vmm_host_timer_set(). */
-    uint64_t wake;          /**< When the virtual timer of a vCPU that waits fires. */
+    bool cntv_ctl_known;    /**< The next is CNTV_CTL_EL0 as it is, until the guest executes. */
+    seL4_Word cntv_ctl;
+    uint64_t deadline; /**< Of vmm_host_timer_set(). */
+    uint64_t wake;     /**< When the virtual timer of a vCPU that waits fires. */
 };
 
 /** The protection domain's VM. */
@@ -91,6 +93,10 @@ void mk_run(void);
 void mk_regs_know(struct mk_vcpu *v, unsigned n, seL4_Word value);
 /** The place of general register x`n`, 0..30, in the thread's words. */
 unsigned mk_regs_word_of_x(unsigned n);
+/** The virtual timer's line is high: it fired, or would if the vCPU executed. */
+void mk_regs_vtimer_fired(struct mk_vcpu *v);
+/** The vCPU executes, or has executed: nothing is known of its registers. */
+void mk_regs_forget(struct mk_vcpu *v);
 /** Write back what changed, and let the thread run, whether it is stopped or in a fault. */
 void mk_regs_resume(struct mk_vcpu *v);
 

@@ -20,6 +20,10 @@
 #define HEADER 2u /* Words before the registers: flags, count. */
 #define FLAG_RESUME 1u
 
+/* CNTV_CTL_EL0 */
+#define CTL_ENABLE 1u
+#define CTL_ISTATUS 4u
+
 /* Frame registers first (x0..x8, x16..x18, x29, x30), then the others. */
 static const uint8_t word_of_x[31] = {
     3,  4,  5,  6,  7,  8,  9,  10, 11,             /* x0..x8 */
@@ -102,6 +106,29 @@ void mk_regs_know(struct mk_vcpu *v, unsigned n, seL4_Word value)
     v->valid |= BIT(n);
 }
 
+void mk_regs_forget(struct mk_vcpu *v)
+{
+    v->valid = 0;
+    v->cntv_ctl_known = false;
+}
+
+void mk_regs_vtimer_fired(struct mk_vcpu *v)
+{
+    v->cntv_ctl = CTL_ENABLE | CTL_ISTATUS;
+    v->cntv_ctl_known = true;
+}
+
+/* Asked for at every look at the timer's line; what the kernel saved when the vCPU left has
+ * ISTATUS of that moment. */
+static seL4_Word read_cntv_ctl(struct mk_vcpu *v)
+{
+    if (!v->cntv_ctl_known) {
+        v->cntv_ctl = microkit_vcpu_arm_read_reg(v->child, seL4_VCPUReg_CNTV_CTL);
+        v->cntv_ctl_known = true;
+    }
+    return v->cntv_ctl;
+}
+
 void mk_regs_resume(struct mk_vcpu *v)
 {
     /* At least the PC, as it is. */
@@ -171,6 +198,9 @@ uint64_t vmm_host_reg_read(struct vmm_vcpu *vcpu, uint32_t reg)
     if (n >= 0) {
         return read_word(v, (unsigned)n);
     }
+    if (reg == VMM_REG_CNTV_CTL_EL0) {
+        return read_cntv_ctl(v);
+    }
     seL4_Word field = vcpu_reg(reg);
 
     return field != NO_VCPU_REG ? microkit_vcpu_arm_read_reg(v->child, field) : 0;
@@ -188,6 +218,7 @@ void vmm_host_reg_write(struct vmm_vcpu *vcpu, uint32_t reg, uint64_t value)
     seL4_Word field = vcpu_reg(reg);
 
     vmm_assert(field != NO_VCPU_REG);
+    v->cntv_ctl_known = false;
     microkit_vcpu_arm_write_reg(v->child, field, value);
 }
 
@@ -205,6 +236,7 @@ void vmm_host_vcpu_reset(struct vmm_vcpu *vcpu)
     };
     struct mk_vcpu *v = vcpu->host;
 
+    mk_regs_forget(v);
     for (size_t i = 0; i < ARRAY_SIZE(zeroed); i++) {
         microkit_vcpu_arm_write_reg(v->child, zeroed[i], 0);
     }

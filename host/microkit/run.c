@@ -20,7 +20,7 @@ static void enter(struct mk_vcpu *v)
         mk_regs_resume(v);
     }
     v->thread = MK_GUEST;
-    v->valid = 0;
+    mk_regs_forget(v);
 }
 
 /* Also out of a fault, which is not replied to then: the kernel would do so at our next receive,
@@ -35,7 +35,7 @@ static void suspend(struct mk_vcpu *v)
 
 static void serve(struct mk_vcpu *v)
 {
-    if (v->vcpu->state == VMM_VCPU_RUNNING) {
+    if (vmm_vcpu_is_on(v->vcpu)) {
         vmm_vcpu_prepare(v->vcpu);
     }
     /* That may have had consequences. */

@@ -72,6 +72,7 @@ static void expire(struct mk_vcpu *v, uint64_t now)
     if (v->wake <= now) {
         v->wake = UINT64_MAX;
         if (v->vcpu->state == VMM_VCPU_WAITING) {
+            mk_regs_vtimer_fired(v);
             vmm_vcpu_private_irq(v->vcpu, MK_VTIMER_INTID);
         }
     }

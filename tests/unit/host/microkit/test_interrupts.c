@@ -43,6 +43,7 @@ static void vtimer_is_acknowledged_once_its_line_dropped(void **state)
 static void vtimer_stays_masked_while_the_guest_does_not_take_it(void **state)
 {
     (void)state;
+    guest()->reg[seL4_VCPUReg_CNTV_CTL] = CTL_FIRED;
     assert_true(deliver_vtimer());
     assert_int_equal(guest()->lr[0].state, LR_FREE);
     assert_int_equal(guest()->acked, 0);
@@ -75,6 +76,16 @@ static void maintenance_without_an_index(void **state)
     DOUBLE_MR[seL4_VGICMaintenance_IDX] = UINT64_MAX;
     assert_true(deliver(seL4_Fault_VGICMaintenance));
     assert_int_equal(mk.vcpu[0].lr_busy, 1);
+}
+
+/* The fault itself says that the line is high: nobody asks the kernel. */
+static void vtimer_takes_one_entry(void **state)
+{
+    (void)state;
+    gic_enable(0, (uint32_t)VTIMER);
+    double_count();
+    assert_true(deliver_vtimer());
+    assert_int_equal(kernel.entries, 1); /* InjectIRQ */
 }
 
 static void maintenance_alone_moves_no_registers(void **state)
@@ -201,6 +212,7 @@ int main(void)
         T(vtimer_goes_into_a_list_register),
         T(vtimer_is_acknowledged_once_its_line_dropped),
         T(vtimer_stays_masked_while_the_guest_does_not_take_it),
+        T(vtimer_takes_one_entry),
         T(busy_until_maintenance),
         T(maintenance_without_an_index),
         T(maintenance_alone_moves_no_registers),
