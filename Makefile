@@ -190,7 +190,7 @@ check: $(UNIT_BIN) ## Unit tests alone, in seconds
 tests: $(UNIT_BIN) $(FUZZ_BIN) $(PAYLOADS)
 
 test: ## All tests; the last line is "N passed, N failed"
-	@$(MAKE) -s -j$(JOBS) all tests || { echo '0 passed, 1 failed'; exit 1; }
+	@$(MAKE) -s -j$(JOBS) all tests $(if $(MICROKIT_SDK),microkit) || { echo '0 passed, 1 failed'; exit 1; }
 	@tools/cbmc --version >/dev/null || echo 'CBMC could not be fetched: no proofs' >&2
 	@$(PYTEST)
 
@@ -203,7 +203,7 @@ format: ## Let clang-format and ruff lay out the sources
 
 gcc: ## The library and the VMM once more, built by gcc
 	@$(MAKE) --no-print-directory TOOLCHAIN=gcc B=$(B)/gcc D=$(D) $(B)/gcc/native/libvessel.a \
-		$(B)/gcc/aarch64/libvessel.a $(B)/gcc/aarch64/vessel-vmm.elf
+		$(B)/gcc/aarch64/libvessel.a $(B)/gcc/aarch64/vessel-vmm.elf $(if $(MICROKIT_SDK),microkit)
 
 FUZZ_SECONDS ?= 600
 fuzz: $(FUZZ_BIN) ## Every fuzzer for FUZZ_SECONDS (600)

@@ -74,7 +74,7 @@ class Microkit:
         """The bootable image of the packed system, with all that it is made of, in `out`."""
         tool = self._sdk_file("bin/microkit")
         self._sdk_file(f"board/{self.board_name}/{self.config}/lib/libmicrokit.a")
-        program = tree.built(f"microkit/{self.board_name}/{self.config}/{PROGRAM}")
+        program = tree.built(f"microkit/{self.board_name}/{self.config}/{PROGRAM}", "make microkit")
         shutil.copyfile(program, out / PROGRAM)
         if pack != out / PACK:
             shutil.copyfile(pack, out / PACK)
