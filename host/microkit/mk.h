@@ -78,7 +78,7 @@ extern uint64_t vessel_panic_paddr;
 /** Where RAM region `index` of the VM is mapped here; 0: nowhere. */
 uintptr_t mk_ram(size_t index);
 
-/* main.c */
+/* crash.c */
 /** A bad system, not a bug: one line to the user, and stop. */
 _Noreturn void mk_fail(const struct vmm_diag *diag);
 

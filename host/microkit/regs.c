@@ -118,10 +118,16 @@ void mk_regs_vtimer_fired(struct mk_vcpu *v)
     v->cntv_ctl_known = true;
 }
 
-/* Asked for at every look at the timer's line; what the kernel saved when the vCPU left has
- * ISTATUS of that moment. */
+/*
+ * Asked for at every look at the timer's line; what the kernel saved when the vCPU left has ISTATUS
+ * of that moment. One that executes, perhaps on another CPU, cannot be asked: its line is taken to
+ * be as it was until its next exit.
+ */
 static seL4_Word read_cntv_ctl(struct mk_vcpu *v)
 {
+    if (v->thread == MK_GUEST) {
+        return v->vtimer_masked ? CTL_ENABLE | CTL_ISTATUS : 0;
+    }
     if (!v->cntv_ctl_known) {
         v->cntv_ctl = microkit_vcpu_arm_read_reg(v->child, seL4_VCPUReg_CNTV_CTL);
         v->cntv_ctl_known = true;

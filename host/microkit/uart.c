@@ -2,6 +2,7 @@
 /* The board's PL011 (ARM DDI 0183G), interrupt-driven both ways; the log and one guest share it. */
 #include "mk.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <vmm/host.h>
@@ -137,4 +138,15 @@ void mk_uart_init(void)
     mk_io_write32((uintptr_t)vessel_uart + UARTLCR_H, LCR_H_8BIT_FIFO);
     mk_io_write32((uintptr_t)vessel_uart + UARTCR, CR_ENABLE);
     set_mask(INT_RX);
+}
+
+/* A guest's unfinished line is left as it is: ours starts a new one. */
+void vmm_host_log(enum vmm_log_level level, const char *vm_name, const char *line)
+{
+    static const char *const name[] = { "error", "warning", "info", "debug" };
+    char text[VMM_LOG_LINE_MAX + 80];
+
+    snprintf(text, sizeof(text), "%svessel: %s: %s%s%s\r\n", uart.line_open ? "\r\n" : "",
+             name[level], vm_name != NULL ? vm_name : "", vm_name != NULL ? ": " : "", line);
+    mk_uart_puts(text);
 }

@@ -130,6 +130,7 @@ static void system_registers_by_name(void **state)
     };
 
     (void)state;
+    mk.vcpu[0].thread = MK_STOPPED; /* One that executes cannot be asked. */
     for (unsigned i = 0; i < ARRAY_SIZE(pair); i++) {
         vmm_host_reg_write(vcpu, pair[i].reg, 0x500 + i);
         assert_int_equal(guest()->reg[pair[i].field], 0x500 + i);

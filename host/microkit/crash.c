@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The log, and our own end. */
+/* Our own end. */
 #include "mk.h"
 
 #include <stdio.h>
 
 #include <vmm/host.h>
-
-void vmm_host_log(enum vmm_log_level level, const char *vm_name, const char *line)
-{
-    static const char *const name[] = { "error", "warning", "info", "debug" };
-    char text[VMM_LOG_LINE_MAX + 80];
-
-    snprintf(text, sizeof(text), "vessel: %s: %s%s%s\r\n", name[level],
-             vm_name != NULL ? vm_name : "", vm_name != NULL ? ": " : "", line);
-    mk_uart_puts(text);
-}
 
 static _Noreturn void stop(void)
 {
