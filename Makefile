@@ -101,8 +101,7 @@ MICROKIT_NATIVE := $(call objects,native,$(filter-out %/cpu.c %/printf.c,$(wildc
 $(B)/native/host/microkit/%.o $(B)/native/tests/microkit/%.o $(B)/native/tests/unit/host/microkit/%.o: \
 	NATIVE_CFLAGS += -Itests/microkit
 
-$(B)/native/tests/unit/host/microkit/%: $(B)/native/tests/unit/host/microkit/%.c.o $(MICROKIT_NATIVE) \
-		$(NATIVE_LIB)
+$(filter $(B)/native/tests/unit/host/microkit/%,$(UNIT_BIN)): %: %.c.o $(MICROKIT_NATIVE) $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
 
 $(B)/native/tests/unit/%: $(B)/native/tests/unit/%.c.o $(NATIVE_LIB)
