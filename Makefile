@@ -13,6 +13,7 @@ AARCH64_SRC := $(LIB_SRC) $(wildcard arch/aarch64/*.c)
 BARE_SRC := $(wildcard host/bare/aarch64/*.c host/bare/aarch64/*.S vessel-vmm/*.c)
 FAKE_SRC := $(wildcard host/fake/*.c)
 PROBE_SRC := $(wildcard host/probe/*.c)
+MICROKIT_SRC := $(wildcard host/microkit/*.c) host/bare/aarch64/string.S
 UNIT_SRC := $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 
@@ -59,7 +60,7 @@ UNIT_BIN := $(patsubst %.c,$(B)/native/%,$(UNIT_SRC))
 FUZZ_BIN := $(patsubst %.c,$(B)/native/%,$(FUZZ_SRC))
 GUEST := $(D)/guest/vmlinuz $(D)/guest/initrd.gz
 
-.PHONY: all help deps run check test tests lint format fuzz prove bench gcc clean distclean
+.PHONY: all help deps microkit run check test tests lint format fuzz prove bench gcc clean distclean
 all: $(AARCH64_LIB) $(BARE_ELF) $(PROBE_BIN) $(GUEST) ## The VMM, the library, the probe and the guest
 
 help: ## This list
@@ -94,6 +95,15 @@ $(NATIVE_LIB): $(call objects,native,$(AARCH64_SRC) $(FAKE_SRC))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
+# The Microkit host over a double of seL4; its instructions and its snprintf are the target's.
+MICROKIT_NATIVE := $(call objects,native,$(filter-out %/cpu.c %/printf.c,$(wildcard host/microkit/*.c)) \
+	tests/microkit/double.c)
+$(B)/native/host/microkit/%.o $(B)/native/tests/microkit/%.o $(B)/native/tests/unit/host/microkit/%.o: \
+	NATIVE_CFLAGS += -Itests/microkit
+
+$(filter $(B)/native/tests/unit/host/microkit/%,$(UNIT_BIN)): %: %.c.o $(MICROKIT_NATIVE) $(NATIVE_LIB)
+	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
+
 $(B)/native/tests/unit/%: $(B)/native/tests/unit/%.c.o $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
 
@@ -120,6 +130,30 @@ $(B)/vmm/%.o: % | $(DEPS)
 $(BARE_ELF): $(call objects,vmm,$(BARE_SRC) $(AARCH64_SRC)) $(LIBFDT) host/bare/aarch64/link.ld
 	@mkdir -p $(@D)
 	$(LD) $(BARE_LDFLAGS) $(filter %.o %.a,$^) $(PICOLIBC)/lib/libc.a -o $@
+
+# --- seL4: Microkit's SDK, given by the user -----------------------------------
+MICROKIT_BOARD ?= qemu_virt_aarch64
+MICROKIT_CONFIGS ?= $(notdir $(wildcard $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/*))
+MICROKIT_DIR := $(B)/microkit/$(MICROKIT_BOARD)
+MICROKIT_ELFS := $(MICROKIT_CONFIGS:%=$(MICROKIT_DIR)/%/vessel-vmm.elf)
+
+# The kernel's configuration is in its headers: one program for each. They are GNU C.
+define microkit-rules
+$(MICROKIT_DIR)/$(1)/%.o: % | $(DEPS)
+	@mkdir -p $$(@D)
+	$(AARCH64_CC) $(AARCH64_CFLAGS) -std=gnu17 $(LTO) \
+		-isystem $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/include -c $$< -o $$@
+
+$(MICROKIT_DIR)/$(1)/vessel-vmm.elf: $(MICROKIT_SRC:%=$(MICROKIT_DIR)/$(1)/%.o) \
+		$(call objects,vmm,$(AARCH64_SRC)) $(LIBFDT) host/microkit/link.ld \
+		$(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/lib/libmicrokit.a
+	$(LD) -T host/microkit/link.ld --gc-sections -z max-page-size=0x1000 \
+		--defsym=vfprintf=__i_vfprintf $$(filter %.o %.a,$$^) $(PICOLIBC)/lib/libc.a -o $$@
+endef
+$(foreach config,$(MICROKIT_CONFIGS),$(eval $(call microkit-rules,$(config))))
+
+microkit: $(MICROKIT_ELFS) ## The VMM for seL4; needs MICROKIT_SDK=DIR
+	@test -n "$(MICROKIT_ELFS)" || { echo 'make microkit: give MICROKIT_SDK=DIR' >&2; exit 1; }
 
 # --- Guests of our own --------------------------------------------------------
 PAYLOAD_LIB := $(call objects,aarch64,$(wildcard tests/payload/lib/*.c tests/payload/lib/*.S))
@@ -155,7 +189,7 @@ check: $(UNIT_BIN) ## Unit tests alone, in seconds
 tests: $(UNIT_BIN) $(FUZZ_BIN) $(PAYLOADS)
 
 test: ## All tests; the last line is "N passed, N failed"
-	@$(MAKE) -s -j$(JOBS) all tests || { echo '0 passed, 1 failed'; exit 1; }
+	@$(MAKE) -s -j$(JOBS) all tests $(if $(MICROKIT_SDK),microkit) || { echo '0 passed, 1 failed'; exit 1; }
 	@tools/cbmc --version >/dev/null || echo 'CBMC could not be fetched: no proofs' >&2
 	@$(PYTEST)
 
@@ -168,7 +202,7 @@ format: ## Let clang-format and ruff lay out the sources
 
 gcc: ## The library and the VMM once more, built by gcc
 	@$(MAKE) --no-print-directory TOOLCHAIN=gcc B=$(B)/gcc D=$(D) $(B)/gcc/native/libvessel.a \
-		$(B)/gcc/aarch64/libvessel.a $(B)/gcc/aarch64/vessel-vmm.elf
+		$(B)/gcc/aarch64/libvessel.a $(B)/gcc/aarch64/vessel-vmm.elf $(if $(MICROKIT_SDK),microkit)
 
 FUZZ_SECONDS ?= 600
 fuzz: $(FUZZ_BIN) ## Every fuzzer for FUZZ_SECONDS (600)
@@ -189,7 +223,7 @@ bench: all $(B)/payload/bench.elf $(B)/guest/bench.cpio.gz ## Instructions per e
 	@$(PY) bench/run.py
 
 clean: ## Remove what was built, keep what was downloaded
-	rm -rf $(addprefix $(B)/,native probe aarch64 vmm payload gcc fuzz proofs)
+	rm -rf $(addprefix $(B)/,native probe aarch64 vmm microkit payload gcc fuzz proofs)
 
 distclean: ## Remove all of build/
 	rm -rf $(B)

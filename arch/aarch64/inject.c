@@ -67,22 +67,32 @@ void vmm_a64_inject_undef(struct vmm_vcpu *vcpu)
     take(vcpu, vmm_host_reg_read(vcpu, VMM_REG_PSTATE), ESR_EC_UNKNOWN, 0);
 }
 
+/* FnV says that FAR is not valid; it exists only for a synchronous external abort. So a data abort
+ * whose address the host does not know can be no other. */
+static uint64_t abort_iss(const struct vmm_exit *exit, bool data, unsigned fsc)
+{
+    uint64_t iss = data ? exit->esr & (ISS_WNR | ISS_CM) : 0;
+
+    if (exit->far_unknown) {
+        return iss | FSC_EXTERNAL | ISS_FNV;
+    }
+    if (fsc == FSC_EXTERNAL && FIELD_GET(ISS_FSC, exit->esr) == FSC_EXTERNAL) {
+        iss |= exit->esr & ISS_FNV;
+    }
+    return iss | fsc;
+}
+
 void vmm_a64_inject_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit, unsigned fsc)
 {
     uint64_t pstate = vmm_host_reg_read(vcpu, VMM_REG_PSTATE);
     bool data = FIELD_GET(ESR_EC, exit->esr) == ESR_EC_DABT_LOWER;
     unsigned ec = data ? ESR_EC_DABT_LOWER : ESR_EC_IABT_LOWER;
-    uint64_t iss = fsc;
 
-    if (data) {
-        iss |= exit->esr & (ISS_WNR | ISS_CM);
+    if (!exit->far_unknown) {
+        vmm_host_reg_write(vcpu, VMM_REG_FAR_EL1, exit->far);
     }
-    /* FnV says that FAR is not valid; it exists only for a synchronous external abort. */
-    if (fsc == FSC_EXTERNAL && FIELD_GET(ISS_FSC, exit->esr) == FSC_EXTERNAL) {
-        iss |= exit->esr & ISS_FNV;
-    }
-    vmm_host_reg_write(vcpu, VMM_REG_FAR_EL1, exit->far);
-    take(vcpu, pstate, vmm_a64_is_el0(pstate) ? ec : ec + ESR_EC_SAME_EL, iss);
+    take(vcpu, pstate, vmm_a64_is_el0(pstate) ? ec : ec + ESR_EC_SAME_EL,
+         abort_iss(exit, data, fsc));
 }
 
 /* AArch32.ITAdvance() */

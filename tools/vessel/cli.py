@@ -3,7 +3,7 @@
 
 import signal
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -22,7 +22,8 @@ from vessel.errors import (
     print_error,
     print_warning,
 )
-from vessel.hosts import HOSTS, Machine
+from vessel.hosts import BOARDS, CONFIGS, HOSTS, Host, Machine, Microkit
+from vessel.hosts.microkit import PACK
 from vessel.schema import BLOCK, format_size
 
 HOST = "bare"
@@ -36,6 +37,49 @@ _SAID = {
 }
 
 SYSTEM = click.argument("system", metavar="SYSTEM.toml", type=click.Path(path_type=Path))
+
+HOST_OPTIONS = (
+    click.option(
+        "--host",
+        "host_name",
+        default=HOST,
+        show_default=True,
+        type=click.Choice(list(HOSTS)),
+        help="Where to run: in-tree host, or seL4 by the Microkit SDK.",
+    ),
+    click.option(
+        "--sdk",
+        envvar="MICROKIT_SDK",
+        metavar="DIR",
+        type=click.Path(path_type=Path),
+        help="Microkit SDK ($MICROKIT_SDK).",
+    ),
+    click.option(
+        "--board",
+        default=Microkit.board_name,
+        show_default=True,
+        type=click.Choice(list(BOARDS)),
+        help="Board of the SDK.",
+    ),
+    click.option(
+        "--config",
+        default=Microkit.config,
+        show_default=True,
+        type=click.Choice(CONFIGS),
+        help="Configuration of the SDK's kernel.",
+    ),
+)
+
+
+def host_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that choose a host."""
+    for option in reversed(HOST_OPTIONS):
+        command = option(command)
+    return command
+
+
+def _host(name: str, sdk: Path | None, board: str, config: str) -> Host:
+    return Microkit(sdk, board, config) if name == Microkit.name else HOSTS[name]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -115,7 +159,41 @@ def pack_command(system: Path, output: Path) -> None:
     click.echo(f"{tree.shown(output)}: {format_size(size)}: {_summary(desc)}")
 
 
-def _load_for_run(system: Path | None, options: dict[str, Any]) -> Description:
+def _check_limits(desc: Description, host: Host) -> None:
+    limits = host.limits(desc)
+    if limits:
+        raise InputError(limits)
+
+
+@cli.command()
+@SYSTEM
+@host_options
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Where image, report, system description and pack go.",
+)
+def build(
+    system: Path, host_name: str, sdk: Path | None, board: str, config: str, output: Path
+) -> None:
+    """Check a system description and build what a board boots: seL4, VMM and guests."""
+    host = _host(host_name, sdk, board, config)
+    if not isinstance(host, Microkit):
+        raise InputError([Problem(("vessel", "--host"), "only microkit has images to build")])
+    desc = description.load(system)
+    _check_limits(desc, host)
+    out = files.directory(output)
+    with files.replacing(out / PACK, "-o") as packed:
+        pack.write(desc, packed)
+        probe.check(desc, packed)
+    image = host.build(desc, out / PACK, out)
+    click.echo(f"{tree.shown(image)}: {format_size(image.stat().st_size)}: {_summary(desc)}")
+
+
+def _load_for_run(system: Path | None, options: dict[str, Any], host: Host) -> Description:
     given = {key: value for key, value in options.items() if value is not None}
     if system is not None and "kernel" in given:
         problem = Problem(("vessel",), "give either SYSTEM.toml or --kernel, not both")
@@ -123,9 +201,7 @@ def _load_for_run(system: Path | None, options: dict[str, Any]) -> Description:
     if system is None and "kernel" not in given:
         system = tree.DEFAULT_SYSTEM
     desc = description.load(system, given)
-    limits = HOSTS[HOST].limits(desc)
-    if limits:
-        raise InputError(limits)
+    _check_limits(desc, host)
     return desc
 
 
@@ -164,12 +240,17 @@ def _dump_dtb(desc: Description, packed: Path, target: Path) -> None:
     help="Write the guest's device tree instead of running.",
 )
 @click.option("--icount", is_flag=True, help="Count instructions: deterministic time.")
+@host_options
 def run(
     system: Path | None,
     qemu_cpu: str,
     timeout: float | None,
     dump_dtb: Path | None,
     icount: bool,
+    host_name: str,
+    sdk: Path | None,
+    board: str,
+    config: str,
     **options: Any,  # noqa: ANN401
 ) -> None:
     """Run a system under QEMU; without argument the Debian guest.
@@ -177,7 +258,8 @@ def run(
     The terminal is the guest's console; Ctrl-A x leaves. The options from --initrd to --gic
     replace the keys of a SYSTEM.toml with one VM.
     """
-    desc = _load_for_run(system, options)
+    host = _host(host_name, sdk, board, config)
+    desc = _load_for_run(system, options, host)
     with tempfile.TemporaryDirectory(prefix="vessel-") as work:
         packed = Path(work) / "system.pack"
         pack.write(desc, packed)
@@ -185,7 +267,7 @@ def run(
             _dump_dtb(desc, packed, dump_dtb)
             return
         probe.check(desc, packed)
-        arguments = HOSTS[HOST].qemu_arguments(desc, packed, Machine(qemu_cpu, icount))
+        arguments = host.qemu_arguments(desc, packed, Machine(qemu_cpu, icount))
         status = qemu.run(arguments, timeout)
     if status in _SAID:
         click.echo(f"\nvessel: {_SAID[status]}", err=True)

@@ -17,6 +17,16 @@ def _umask() -> int:
     return mask
 
 
+def directory(target: Path, option: str = "-o") -> Path:
+    """`target`, made if it is not there. Raises InputError if that cannot be."""
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problem = Problem(("vessel", option), f"{tree.shown(target)}: {os_reason(error)}")
+        raise InputError([problem]) from None
+    return target
+
+
 @contextmanager
 def replacing(target: Path, option: str) -> Iterator[Path]:
     """A temporary file beside `target`, which it replaces when all went well.

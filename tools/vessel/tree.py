@@ -15,11 +15,11 @@ def build_dir() -> Path:
     return Path(os.environ.get("VESSEL_BUILD") or ROOT / "build").resolve()
 
 
-def built(name: str) -> Path:
+def built(name: str, how: str = "make") -> Path:
     """A product of the build, which has to exist."""
     path = build_dir() / name
     if not path.is_file():
-        raise ToolError(f"{shown(path)} is not built", f"run `make` in {ROOT} first")
+        raise ToolError(f"{shown(path)} is not built", f"run `{how}` in {ROOT} first")
     return path
 
 

@@ -8,6 +8,10 @@ from typing import Protocol
 from vessel.description import Description
 from vessel.errors import Problem
 from vessel.hosts.bare import Bare
+from vessel.hosts.boards import BOARDS
+from vessel.hosts.microkit import CONFIGS, Microkit
+
+__all__ = ["BOARDS", "CONFIGS", "HOSTS", "Bare", "Host", "Machine", "Microkit"]
 
 
 @dataclass(frozen=True)
@@ -30,4 +34,4 @@ class Host(Protocol):
         """QEMU's machine and payload. Raises ToolError if a part of the host is not built."""
 
 
-HOSTS: dict[str, Host] = {"bare": Bare()}
+HOSTS: dict[str, Host] = {"bare": Bare(), "microkit": Microkit()}

@@ -34,9 +34,10 @@ enum vmm_reg_id {
 
 /** A synchronous exception taken from the guest. */
 struct vmm_exit {
-    uint64_t esr; /**< ESR_EL2. */
-    uint64_t far; /**< FAR_EL2: virtual address of an abort. */
-    uint64_t ipa; /**< Guest-physical address of an abort, byte-exact. */
+    uint64_t esr;     /**< ESR_EL2. */
+    uint64_t far;     /**< FAR_EL2: virtual address of an abort. */
+    uint64_t ipa;     /**< Guest-physical address of an abort, byte-exact. */
+    bool far_unknown; /**< The host cannot tell `far` (seL4, of data aborts). */
 };
 
 /** The emulated EL1 physical timer (CNTP_*_EL0). */

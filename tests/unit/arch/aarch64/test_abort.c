@@ -252,6 +252,19 @@ static void fnv_is_kept_only_for_an_external_abort(void **state)
     assert_taken(r, esr_of(0x25, 0x10));
 }
 
+/* seL4 does not tell FAR_EL2: not even an alignment fault is possible then, or a walk's abort. */
+static void data_abort_of_unknown_address(void **state)
+{
+    struct rig *r = *state;
+    struct vmm_exit exit = data_abort(access_iss(2, 3, ISS_WNR), RIG_DEVICE + 2);
+
+    exit.far_unknown = true;
+    set_reg(r, VMM_REG_FAR_EL1, 0x77);
+    vmm_vcpu_exit(&r->vcpu[0], &exit);
+    assert_taken(r, esr_of(0x25, ISS_FNV | ISS_WNR | FSC_EXTERNAL));
+    assert_int_equal(reg(r, VMM_REG_FAR_EL1), 0x77);
+}
+
 static void a_flood_of_aborts_is_no_flood_of_lines(void **state)
 {
     struct rig *r = *state;
@@ -279,6 +292,7 @@ int main(void)
         cmocka_unit_test_setup(vector_without_a_table_walk_is_a_crash, rig_setup),
         cmocka_unit_test_setup(other_faults_are_external_aborts, rig_setup),
         cmocka_unit_test_setup(fnv_is_kept_only_for_an_external_abort, rig_setup),
+        cmocka_unit_test_setup(data_abort_of_unknown_address, rig_setup),
         cmocka_unit_test_setup(a_flood_of_aborts_is_no_flood_of_lines, rig_setup),
     };
     return cmocka_run_group_tests_name("aarch64 abort", tests, NULL, NULL);

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What differs from system to system. Microkit's tool writes these symbols (`setvar_*` in the
+ * system description), so they must be in .data: what is in .bss has no place in the ELF file.
+ */
+#include "mk.h"
+
+#define PATCHED __attribute__((section(".data"), used))
+
+/** The packed system with this VM alone: address and size of what the region was filled with. */
+PATCHED uint64_t vessel_pack = 0;
+PATCHED uint64_t vessel_pack_size = 0;
+
+/** The VM's RAM regions, in the manifest's order. */
+PATCHED uint64_t vessel_ram0 = 0;
+PATCHED uint64_t vessel_ram1 = 0;
+PATCHED uint64_t vessel_ram2 = 0;
+PATCHED uint64_t vessel_ram3 = 0;
+PATCHED uint64_t vessel_ram4 = 0;
+PATCHED uint64_t vessel_ram5 = 0;
+PATCHED uint64_t vessel_ram6 = 0;
+PATCHED uint64_t vessel_ram7 = 0;
+
+/** The board's PL011, and its interrupt's channel. */
+PATCHED uint64_t vessel_uart = 0;
+PATCHED uint64_t vessel_uart_irq = MK_NO_CHANNEL;
+
+/** The board's PL031, read only; 0: the date is not known. */
+PATCHED uint64_t vessel_rtc = 0;
+
+/** Channel of the physical timer's interrupt (PPI 30). */
+PATCHED uint64_t vessel_timer_irq = MK_NO_CHANNEL;
+
+/** QEMU's pvpanic-pci: its configuration space, and a page of PCI memory for its register with the
+ * page's physical address. A system that has them ends the whole machine with its VM. */
+PATCHED uint64_t vessel_panic_config = 0;
+PATCHED uint64_t vessel_panic = 0;
+PATCHED uint64_t vessel_panic_paddr = 0;
+
+uintptr_t mk_ram(size_t index)
+{
+    static uint64_t *const ram[VMM_MAX_RAM_REGIONS] = {
+        &vessel_ram0, &vessel_ram1, &vessel_ram2, &vessel_ram3,
+        &vessel_ram4, &vessel_ram5, &vessel_ram6, &vessel_ram7,
+    };
+
+    return index < VMM_MAX_RAM_REGIONS ? *ram[index] : 0;
+}

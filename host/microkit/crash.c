@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Our own end. */
+#include "mk.h"
+
+#include <stdio.h>
+
+#include <vmm/host.h>
+
+static _Noreturn void stop(void)
+{
+    mk_uart_flush();
+    mk_stop(MK_STOP_HOST_CRASHED);
+    for (;;) {
+        microkit_internal_crash(seL4_NoError); /* For the monitor, if there is one that prints. */
+    }
+}
+
+_Noreturn void mk_fail(const struct vmm_diag *diag)
+{
+    vmm_host_log(VMM_LOG_ERROR, NULL, diag->text);
+    stop();
+}
+
+_Noreturn void vmm_host_panic(const char *file, int line, const char *what)
+{
+    char text[200];
+
+    snprintf(text, sizeof(text), "\r\nvessel: host crash: %s:%d: %s\r\n", file, line, what);
+    mk_uart_puts(text);
+    stop();
+}
+
+/* libfdt is built with stack protection (-fstack-protector-strong). */
+extern uintptr_t __stack_chk_guard;
+uintptr_t __stack_chk_guard = 0x00ff0a0d5ec0de01;
+_Noreturn void __stack_chk_fail(void);
+
+_Noreturn void __stack_chk_fail(void)
+{
+    vmm_host_panic(__FILE__, __LINE__, "a stack buffer overflowed");
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Fault messages of the vCPU's thread, as events of the model.
+ *
+ * VMFault carries ESR_EL2 as FSR, and as address the IPA that the kernel had translated again
+ * (AT S1E1R). FAR_EL2 is not told: for a fetch it is the PC, for data access nobody knows.
+ * VCPUFault carries ESR_EL2 for every other exception class. HVC arrives as a system call, since
+ * seL4 takes it for one; those that x7 makes a call of seL4's own are executed by the kernel, with
+ * the empty CSpace that Microkit gives a VM.
+ */
+#include "mk.h"
+
+#include <vmm/bits.h>
+#include <vmm/host.h>
+
+/* ESR_EL2 (Arm ARM DDI 0487) */
+#define ESR_EC BITS(31, 26)
+#define ESR_IL BIT(25)
+#define EC_HVC64 0x16u
+#define EC_SMC64 0x17u
+#define EC_SYSREG 0x18u
+#define ISS_ISV BIT(24)
+#define ISS_SRT BITS(20, 16)
+#define ISS_SYSREG_RT BITS(9, 5)
+#define XZR 31u
+#define CALL_ARGUMENTS 4u /* x0..x3: what PSCI and SMCCC's own functions take. */
+
+/* What an exit may need of the thread at most, by one read; see need() in regs.c. */
+static void expect_x(struct mk_vcpu *v, unsigned n)
+{
+    unsigned words = n == XZR ? 0 : mk_regs_word_of_x(n) + 1;
+
+    if (words > v->fetch_least) {
+        v->fetch_least = words;
+    }
+}
+
+static void vm_fault(struct mk_vcpu *v)
+{
+    seL4_Word ip = seL4_GetMR(seL4_VMFault_IP);
+    bool fetch = seL4_GetMR(seL4_VMFault_PrefetchFault) != 0;
+    const struct vmm_exit e = {
+        .esr = seL4_GetMR(seL4_VMFault_FSR),
+        .far = fetch ? ip : 0,
+        .far_unknown = !fetch,
+        .ipa = seL4_GetMR(seL4_VMFault_Addr),
+    };
+
+    mk_regs_know(v, MK_WORD_PC, ip);
+    if (!fetch && (e.esr & ISS_ISV) != 0) {
+        expect_x(v, (unsigned)FIELD_GET(ISS_SRT, e.esr));
+    }
+    vmm_vcpu_exit(v->vcpu, &e);
+}
+
+static void vcpu_fault(struct mk_vcpu *v)
+{
+    const struct vmm_exit e = { .esr = seL4_GetMR(seL4_VCPUFault_HSR) };
+
+    switch (FIELD_GET(ESR_EC, e.esr)) {
+    case EC_SYSREG:
+        expect_x(v, (unsigned)FIELD_GET(ISS_SYSREG_RT, e.esr));
+        break;
+    case EC_SMC64:
+        expect_x(v, CALL_ARGUMENTS - 1);
+        break;
+    default:
+        break;
+    }
+    vmm_vcpu_exit(v->vcpu, &e);
+}
+
+/* The PC is that of the HVC; its preferred return address is the next one. The immediate is lost:
+ * SMCCC's 0 is assumed. */
+static void hvc(struct mk_vcpu *v, uint64_t pc)
+{
+    const struct vmm_exit e = { .esr = FIELD_PREP(ESR_EC, EC_HVC64) | ESR_IL };
+
+    vmm_host_reg_write(v->vcpu, VMM_REG_PC, pc + 4);
+    vmm_vcpu_exit(v->vcpu, &e);
+}
+
+static void unknown_syscall(struct mk_vcpu *v)
+{
+    seL4_Word pc = seL4_GetMR(seL4_UnknownSyscall_FaultIP);
+
+    for (unsigned i = 0; i <= seL4_UnknownSyscall_X7; i++) {
+        mk_regs_know(v, MK_WORD_X0 + i, seL4_GetMR((int)i));
+    }
+    mk_regs_know(v, MK_WORD_SP, seL4_GetMR(seL4_UnknownSyscall_SP));
+    mk_regs_know(v, MK_WORD_SPSR, seL4_GetMR(seL4_UnknownSyscall_SPSR));
+    mk_regs_know(v, MK_WORD_X30, seL4_GetMR(seL4_UnknownSyscall_LR));
+    hvc(v, pc);
+}
+
+/* An undefined instruction that was routed to EL2: "number" is ESR_EL2. */
+static void user_exception(struct mk_vcpu *v)
+{
+    const struct vmm_exit e = { .esr = seL4_GetMR(seL4_UserException_Number) };
+
+    mk_regs_know(v, MK_WORD_PC, seL4_GetMR(seL4_UserException_FaultIP));
+    vmm_vcpu_exit(v->vcpu, &e);
+}
+
+static void vppi_event(struct mk_vcpu *v)
+{
+    uint32_t intid = (uint32_t)seL4_GetMR(seL4_VPPIEvent_IRQ);
+
+    if (intid == MK_VTIMER_INTID) {
+        v->vtimer_masked = true;
+        mk_regs_vtimer_fired(v);
+        vmm_vcpu_private_irq(v->vcpu, intid);
+    }
+}
+
+void mk_fault(struct mk_vcpu *v, seL4_Word label)
+{
+    v->thread = MK_FAULTED;
+    v->fetch_least = MK_WORD_SPSR + 1; /* PC and PSTATE: to step over the instruction. */
+    switch (label) {
+    case seL4_Fault_VMFault:
+        vm_fault(v);
+        break;
+    case seL4_Fault_VCPUFault:
+        vcpu_fault(v);
+        break;
+    case seL4_Fault_VPPIEvent:
+        vppi_event(v);
+        break;
+    case seL4_Fault_VGICMaintenance:
+        mk_lr_freed(v, seL4_GetMR(seL4_VGICMaintenance_IDX));
+        vmm_vcpu_maintenance(v->vcpu);
+        break;
+    case seL4_Fault_UnknownSyscall:
+        unknown_syscall(v);
+        break;
+    case seL4_Fault_CapFault: /* HVC with x7 that is a call of seL4's on what it does not have. */
+        hvc(v, seL4_GetMR(seL4_CapFault_IP));
+        break;
+    case seL4_Fault_UserException:
+        user_exception(v);
+        break;
+    default:
+        vmm_vm_crash(v->vcpu, "a fault of kind %u, which no guest should cause", (unsigned)label);
+        break;
+    }
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * List registers on seL4: written by number (ARM_VCPU_InjectIRQ), always as pending and always with
+ * a maintenance fault at deactivation; never read back. So one that was written is BUSY until that
+ * fault names it.
+ */
+#include "mk.h"
+
+#include <vmm/assert.h>
+#include <vmm/bits.h>
+#include <vmm/host.h>
+
+#define PRIORITY BITS(7, 3) /* A list register has five bits of priority. */
+#define NO_SUCH_LR 0xffu
+#define MOST_LRS_USUAL 4u /* GIC-400 and QEMU's. */
+/* What stands in for an interrupt that must not be delivered: priority 31 is no higher than any
+ * running priority that a guest can set with PMR 0xf8 or lower. */
+#define PARKED_INTID 1019u
+#define PARKED_PRIORITY 31u
+
+/* The kernel refuses a number that it does not have with the range of those that it has. */
+unsigned mk_lr_probe(microkit_child child)
+{
+    seL4_Error error = seL4_ARM_VCPU_InjectIRQ(BASE_VCPU_CAP + child, 0, 0, 0, NO_SUCH_LR);
+    seL4_Word last = seL4_GetMR(1);
+
+    return error == seL4_RangeError && last < VMM_LR_MAX ? (unsigned)last + 1 : MOST_LRS_USUAL;
+}
+
+unsigned vmm_host_lr_count(struct vmm_vcpu *vcpu)
+{
+    const struct mk_vcpu *v = vcpu->host;
+
+    return v->lr_count;
+}
+
+static bool busy(const struct mk_vcpu *v, unsigned kernel_lr)
+{
+    return (v->lr_busy >> kernel_lr & 1) != 0;
+}
+
+enum vmm_lr_state vmm_host_lr_state(struct vmm_vcpu *vcpu, unsigned n)
+{
+    const struct mk_vcpu *v = vcpu->host;
+
+    return busy(v, v->lr[n]) ? VMM_LR_BUSY : VMM_LR_INVALID;
+}
+
+/*
+ * Only "pending" can be had. A free one needs nothing. One that is to be active without a delivery
+ * (a guest's write to GICD_ISACTIVER) cannot be had; the model will find that it is not active.
+ */
+void vmm_host_lr_write(struct vmm_vcpu *vcpu, unsigned n, const struct vmm_lr *lr)
+{
+    struct mk_vcpu *v = vcpu->host;
+
+    vmm_assert(n < v->lr_count);
+    if (lr->state == VMM_LR_PENDING && !busy(v, v->lr[n])) {
+        microkit_vcpu_arm_inject_irq(v->child, lr->intid,
+                                     (seL4_Uint8)FIELD_GET(PRIORITY, lr->priority), lr->group1,
+                                     v->lr[n]);
+        v->lr_busy |= UINT32_C(1) << v->lr[n];
+    }
+}
+
+/* Every deactivation is a maintenance fault already, so the next one comes by itself. */
+void vmm_host_lr_notify_empty(struct vmm_vcpu *vcpu, bool on)
+{
+    (void)vcpu;
+    (void)on;
+}
+
+void mk_lr_freed(struct mk_vcpu *v, seL4_Word n)
+{
+    if (n < mk.lr_count) {
+        v->lr_busy &= ~(UINT32_C(1) << n);
+    }
+}
+
+/* seL4 cannot empty a list register, but it lets a pending interrupt be written over: with one of
+ * the lowest priority. It refuses to touch an active one. */
+static void park(struct mk_vcpu *v, unsigned n)
+{
+    if (seL4_ARM_VCPU_InjectIRQ(BASE_VCPU_CAP + v->child, PARKED_INTID, PARKED_PRIORITY, 0,
+                                (seL4_Uint8)n) == seL4_NoError) {
+        v->lr_busy &= ~(UINT32_C(1) << n);
+    }
+}
+
+/*
+ * What is still active belongs to nobody in the next life, until the guest deactivates it: its list
+ * register is not the model's. If that were all of them, the model has one that takes nothing.
+ */
+void mk_lr_reset(struct mk_vcpu *v)
+{
+    for (uint32_t left = v->lr_busy; left != 0; left &= left - 1) {
+        park(v, (unsigned)__builtin_ctz(left));
+    }
+    v->lr_count = 0;
+    for (unsigned n = 0; n < mk.lr_count; n++) {
+        if (!busy(v, n)) {
+            v->lr[v->lr_count++] = (uint8_t)n;
+        }
+    }
+    if (v->lr_count == 0) {
+        v->lr[v->lr_count++] = 0;
+    }
+}
+
+/* One acknowledgement for each time that seL4 masked it. */
+void vmm_host_private_irq_ack(struct vmm_vcpu *vcpu, uint32_t intid)
+{
+    struct mk_vcpu *v = vcpu->host;
+
+    if (intid == MK_VTIMER_INTID && v->vtimer_masked) {
+        microkit_vcpu_arm_ack_vppi(v->child, intid);
+        v->vtimer_masked = false;
+    }
+}

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The Microkit host: one protection domain with one VM. What its files share.
+ * Specs: Microkit User Manual 2.3.0; seL4 Reference Manual 16.0.0 (VCPU, TCB, faults).
+ */
+#pragma once
+
+#include <microkit.h>
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <vmm/machine.h>
+
+/** The virtual timer's INTID (Arm BSA, DEN0094): the only VPPI that seL4 has. */
+#define MK_VTIMER_INTID 27u
+
+/** Words of seL4_UserContext: what TCB_ReadRegisters and TCB_WriteRegisters transfer, in its order.
+ */
+#define MK_WORDS 36u
+#define MK_WORD_PC 0u
+#define MK_WORD_SP 1u
+#define MK_WORD_SPSR 2u
+#define MK_WORD_X0 3u /* x0..x8 follow each other. */
+#define MK_WORD_X30 16u
+
+/** What the vCPU's thread does. */
+enum mk_thread {
+    MK_STOPPED, /**< Suspended, or never started. */
+    MK_FAULTED, /**< In the fault that is being handled. */
+    MK_GUEST,   /**< Executes the guest whenever we do not. */
+};
+
+/** One vCPU as the host runs it. */
+struct mk_vcpu {
+    struct vmm_vcpu *vcpu;
+    microkit_child child;
+    enum mk_thread thread;
+    unsigned fetch_least; /**< The next fetch reads at least so many words. */
+    uint64_t valid;       /**< Bit n: word[n] is the thread's. */
+    uint64_t dirty;       /**< Bit n: word[n] is to be written back; implies valid. */
+    seL4_Word word[MK_WORDS];
+    uint32_t lr_busy;       /**< Bit n: the kernel's list register n holds an interrupt. */
+    uint8_t lr[VMM_LR_MAX]; /**< The kernel's number of each that the model has. */
+    unsigned lr_count;      /**< How many the model has. */
+    bool vtimer_masked;     /**< seL4 masked the virtual timer's interrupt until we acknowledge. */
+    bool cntv_ctl_known;    /**< The next is CNTV_CTL_EL0 as it is, until the guest executes. */
+    seL4_Word cntv_ctl;
+    uint64_t deadline; /**< Of vmm_host_timer_set(). */
+    uint64_t wake;     /**< When the virtual timer of a vCPU that waits fires. */
+};
+
+/** The protection domain's VM. */
+struct mk_vm {
+    struct vmm_machine machine;
+    struct mk_vcpu vcpu[VMM_MAX_VCPUS];
+    unsigned lr_count; /**< The kernel's list registers. */
+    uint32_t kicked;   /**< Bit n: vCPU n has to be looked at before we rest. */
+    bool reply;        /**< The fault that is being handled will be replied to. */
+    bool ended;        /**< The VM's end was reported. */
+};
+
+extern struct mk_vm mk;
+
+/* config.c */
+#define MK_NO_CHANNEL UINT64_MAX
+/** What the system description tells this protection domain; see there. */
+extern uint64_t vessel_pack;
+extern uint64_t vessel_pack_size;
+extern uint64_t vessel_uart;
+extern uint64_t vessel_uart_irq;
+extern uint64_t vessel_rtc;
+extern uint64_t vessel_timer_irq;
+extern uint64_t vessel_panic_config;
+extern uint64_t vessel_panic;
+extern uint64_t vessel_panic_paddr;
+/** Where RAM region `index` of the VM is mapped here; 0: nowhere. */
+uintptr_t mk_ram(size_t index);
+
+/* crash.c */
+/** A bad system, not a bug: one line to the user, and stop. */
+_Noreturn void mk_fail(const struct vmm_diag *diag);
+
+/* run.c */
+/** Boot (or reboot) the machine; fails the system if it cannot. */
+void mk_boot(void);
+/** The end of every event: let each vCPU that was kicked run, wait or stop. */
+void mk_run(void);
+
+/* regs.c */
+/** Word `n` of the thread has `value`; seL4 told so. */
+void mk_regs_know(struct mk_vcpu *v, unsigned n, seL4_Word value);
+/** The place of general register x`n`, 0..30, in the thread's words. */
+unsigned mk_regs_word_of_x(unsigned n);
+/** The virtual timer's line is high: it fired, or would if the vCPU executed. */
+void mk_regs_vtimer_fired(struct mk_vcpu *v);
+/** The vCPU executes, or has executed: nothing is known of its registers. */
+void mk_regs_forget(struct mk_vcpu *v);
+/** Write back what changed, and let the thread run, whether it is stopped or in a fault. */
+void mk_regs_resume(struct mk_vcpu *v);
+
+/* lr.c */
+/** How many list registers the kernel has. */
+unsigned mk_lr_probe(microkit_child child);
+/** The guest deactivated the interrupt of the kernel's list register `n`. */
+void mk_lr_freed(struct mk_vcpu *v, seL4_Word n);
+/** No interrupt of the guest's last life may reach the next. */
+void mk_lr_reset(struct mk_vcpu *v);
+
+/* fault.c */
+/** The vCPU left the guest with a fault message of `label`. */
+void mk_fault(struct mk_vcpu *v, seL4_Word label);
+
+/* timer.c */
+void mk_timer_init(void);
+/** Set the hardware timer to the earliest deadline of all. */
+void mk_timer_update(void);
+void mk_timer_irq(void);
+
+/* uart.c */
+void mk_uart_init(void);
+void mk_uart_irq(void);
+/** Send all, waiting for the hardware: for the last words. */
+void mk_uart_flush(void);
+/** For our own lines, which are not lost. */
+void mk_uart_puts(const char *s);
+/** Make `guest` the one that owns the terminal. */
+struct vmm_console mk_uart_console(struct vmm_pl011 *guest);
+
+/* stop.c */
+enum mk_stop { MK_STOP_OFF, MK_STOP_GUEST_CRASHED, MK_STOP_HOST_CRASHED };
+/** End the machine below us, if the system description lets us; else return. */
+void mk_stop(enum mk_stop why);
+
+/* cpu.c: the instructions that C does not have; tests have their own. */
+uint32_t mk_io_read32(uintptr_t address);
+void mk_io_write32(uintptr_t address, uint32_t value);
+void mk_io_write8(uintptr_t address, uint8_t value);
+uint64_t mk_cpu_counter(void);
+uint64_t mk_cpu_counter_hz(void);
+/** Let the physical timer fire at `deadline`; UINT64_MAX: off. */
+void mk_cpu_timer_set(uint64_t deadline);
+/** Clean [p, p + len) to the point of coherency. */
+void mk_cpu_clean(const void *p, size_t len);

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "double.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <vmm/bits.h>
+
+#include "../../host/microkit/mk.h"
+
+#define UARTFR 0x18u
+#define FR_RXFE 0x10u
+#define FR_TXFF 0x20u
+#define PVPANIC_ID 0x00111b36u
+#define IN_REGISTERS 4
+
+struct double_kernel kernel;
+seL4_Bool microkit_have_signal;
+
+void double_reset(void)
+{
+    kernel = (struct double_kernel) { .timer = UINT64_MAX, .counter = 1000000, .input = "" };
+    microkit_have_signal = seL4_False;
+}
+
+void double_count(void)
+{
+    kernel.entries = 0;
+    kernel.words_read = 0;
+    kernel.words_written = 0;
+}
+
+seL4_MessageInfo_t seL4_MessageInfo_new(seL4_Word label, seL4_Word unwrapped, seL4_Word extra,
+                                        seL4_Word length)
+{
+    (void)unwrapped;
+    (void)extra;
+    return (seL4_MessageInfo_t) { label, length };
+}
+
+seL4_Word seL4_MessageInfo_get_label(seL4_MessageInfo_t info)
+{
+    return info.label;
+}
+
+seL4_Word seL4_GetMR(int i)
+{
+    return DOUBLE_MR[i];
+}
+
+seL4_IPCBuffer *seL4_GetIPCBuffer(void)
+{
+    return &kernel.buffer;
+}
+
+static seL4_Word read_registers(const struct double_vcpu *v, seL4_Word count, seL4_Word **mr)
+{
+    if (count == 0 || count > DOUBLE_WORDS) {
+        return seL4_RangeError;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        *(i < IN_REGISTERS ? mr[i] : &DOUBLE_MR[i]) = v->word[i];
+    }
+    kernel.words_read += (unsigned)count;
+    return seL4_NoError;
+}
+
+/* Message: flags (bit 0: resume), count, words. */
+static seL4_Word write_registers(struct double_vcpu *v, seL4_Word length, seL4_Word **mr)
+{
+    seL4_Word count = *mr[1];
+
+    if (length < count + 2 || count > DOUBLE_WORDS) {
+        return seL4_InvalidArgument;
+    }
+    for (unsigned i = 0; i < count; i++) {
+        v->word[i] = i + 2 < IN_REGISTERS ? *mr[i + 2] : DOUBLE_MR[i + 2];
+    }
+    kernel.words_written += (unsigned)count;
+    v->resumed += (unsigned)(*mr[0] & 1);
+    return seL4_NoError;
+}
+
+seL4_MessageInfo_t seL4_CallWithMRs(seL4_CPtr dest, seL4_MessageInfo_t info, seL4_Word *mr0,
+                                    seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3)
+{
+    seL4_Word *mr[IN_REGISTERS] = { mr0, mr1, mr2, mr3 };
+    struct double_vcpu *v = &kernel.vcpu[dest - BASE_VM_TCB_CAP];
+    seL4_Word label = seL4_InvalidArgument;
+
+    kernel.entries++;
+    if (info.label == TCBReadRegisters) {
+        label = read_registers(v, *mr1, mr);
+    } else if (info.label == TCBWriteRegisters) {
+        label = write_registers(v, info.length, mr);
+    }
+    return (seL4_MessageInfo_t) { label, 0 };
+}
+
+seL4_Error seL4_ARM_VCPU_InjectIRQ(seL4_CPtr vcpu, seL4_Uint16 virq, seL4_Uint8 priority,
+                                   seL4_Uint8 group, seL4_Uint8 index)
+{
+    struct double_lr *lr = kernel.vcpu[vcpu - BASE_VCPU_CAP].lr;
+
+    kernel.entries++;
+    if (virq > 1023 || priority > 31 || group > 1) {
+        return seL4_InvalidArgument;
+    }
+    if (index >= DOUBLE_LRS) {
+        DOUBLE_MR[0] = 0;
+        DOUBLE_MR[1] = DOUBLE_LRS - 1;
+        return seL4_RangeError;
+    }
+    if (lr[index].state == LR_ACTIVE) {
+        return seL4_DeleteFirst;
+    }
+    lr[index] = (struct double_lr) { LR_PENDING, virq, priority, group };
+    return seL4_NoError;
+}
+
+microkit_msginfo microkit_msginfo_new(seL4_Word label, seL4_Uint16 count)
+{
+    return (seL4_MessageInfo_t) { label, count };
+}
+
+seL4_Word microkit_msginfo_get_label(microkit_msginfo info)
+{
+    return info.label;
+}
+
+void microkit_vcpu_stop(microkit_child vcpu)
+{
+    kernel.entries++;
+    kernel.vcpu[vcpu].stopped++;
+}
+
+void microkit_vcpu_arm_inject_irq(microkit_child vcpu, seL4_Uint16 irq, seL4_Uint8 priority,
+                                  seL4_Uint8 group, seL4_Uint8 index)
+{
+    if (seL4_ARM_VCPU_InjectIRQ(BASE_VCPU_CAP + vcpu, irq, priority, group, index) !=
+        seL4_NoError) {
+        microkit_internal_crash(seL4_InvalidArgument);
+    }
+}
+
+void microkit_vcpu_arm_ack_vppi(microkit_child vcpu, seL4_Word irq)
+{
+    kernel.entries++;
+    kernel.vcpu[vcpu].acked += irq == MK_VTIMER_INTID;
+}
+
+seL4_Word microkit_vcpu_arm_read_reg(microkit_child vcpu, seL4_Word reg)
+{
+    kernel.entries++;
+    return kernel.vcpu[vcpu].reg[reg];
+}
+
+void microkit_vcpu_arm_write_reg(microkit_child vcpu, seL4_Word reg, seL4_Word value)
+{
+    kernel.entries++;
+    kernel.vcpu[vcpu].reg[reg] = value;
+}
+
+void microkit_arm_smc_call(seL4_ARM_SMCContext *args, seL4_ARM_SMCContext *response)
+{
+    kernel.smc = args->x0;
+    *response = *args;
+}
+
+void microkit_irq_ack(microkit_channel channel)
+{
+    kernel.acked = channel;
+}
+
+void microkit_deferred_irq_ack(microkit_channel channel)
+{
+    kernel.deferred = channel;
+    microkit_have_signal = seL4_True;
+}
+
+_Noreturn void microkit_internal_crash(seL4_Error error)
+{
+    (void)error;
+    abort();
+}
+
+/* The board: a PL011, a PL031 and pvpanic. */
+
+uint32_t mk_io_read32(uintptr_t address)
+{
+    switch (address) {
+    case DOUBLE_UART:
+        return *kernel.input != '\0' ? (uint8_t)*kernel.input++ : 0;
+    case DOUBLE_UART + UARTFR:
+        return (*kernel.input == '\0' ? FR_RXFE : 0) | (kernel.uart_full ? FR_TXFF : 0);
+    case DOUBLE_RTC:
+        return 1700000000;
+    case DOUBLE_PANIC_CONFIG:
+        return PVPANIC_ID;
+    default:
+        return 0;
+    }
+}
+
+void mk_io_write32(uintptr_t address, uint32_t value)
+{
+    if (address == DOUBLE_UART && kernel.sent < sizeof(kernel.output) - 1) {
+        kernel.output[kernel.sent++] = (char)value;
+    }
+}
+
+void mk_io_write8(uintptr_t address, uint8_t value)
+{
+    if (address == DOUBLE_PANIC) {
+        kernel.panic |= value;
+    }
+}
+
+uint64_t mk_cpu_counter(void)
+{
+    return kernel.counter;
+}
+
+uint64_t mk_cpu_counter_hz(void)
+{
+    return 62500000;
+}
+
+void mk_cpu_timer_set(uint64_t deadline)
+{
+    kernel.timer = deadline;
+    kernel.timer_sets++;
+}
+
+void mk_cpu_clean(const void *p, size_t len)
+{
+    (void)p;
+    (void)len;
+}

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What the double of seL4 and of the board recorded, and what it is told to answer. */
+#pragma once
+
+#include <microkit.h>
+
+#include <stddef.h>
+
+#define DOUBLE_LRS 4u
+#define DOUBLE_VCPUS 8u
+#define DOUBLE_WORDS 36u
+
+enum double_lr_state { LR_FREE, LR_PENDING, LR_ACTIVE };
+
+struct double_lr {
+    enum double_lr_state state;
+    seL4_Uint16 virq;
+    seL4_Uint8 priority;
+    seL4_Uint8 group;
+};
+
+/** A vCPU: its TCB and its VCPU object. */
+struct double_vcpu {
+    seL4_Word word[DOUBLE_WORDS]; /**< In the order of seL4_UserContext. */
+    seL4_Word reg[seL4_VCPUReg_Num];
+    struct double_lr lr[DOUBLE_LRS];
+    unsigned resumed; /**< How often it was let run without a reply. */
+    unsigned stopped;
+    unsigned acked; /**< ARM_VCPU_AckVPPI of 27. */
+};
+
+/** The kernel, libmicrokit, and the board's devices. */
+struct double_kernel {
+    struct double_vcpu vcpu[DOUBLE_VCPUS];
+    seL4_IPCBuffer buffer;
+    unsigned entries;    /**< Kernel entries since the last double_count(). */
+    unsigned words_read; /**< Words of the TCB that were transferred. */
+    unsigned words_written;
+    uint64_t counter;
+    uint64_t timer; /**< What the physical timer was set to; UINT64_MAX: off. */
+    unsigned timer_sets;
+    seL4_Word smc; /**< x0 of the last SMC. */
+    microkit_channel acked;
+    microkit_channel deferred;
+    const char *input; /**< What the UART still receives. */
+    char output[512];  /**< What it has sent. */
+    size_t sent;
+    bool uart_full;
+    uint32_t panic; /**< What pvpanic was told. */
+};
+
+extern struct double_kernel kernel;
+
+/** The message's words: of a fault, before it is delivered. */
+#define DOUBLE_MR kernel.buffer.msg
+
+/** As at boot. */
+void double_reset(void);
+/** Forget the counts. */
+void double_count(void);
+/** Where the UART, the clock and pvpanic are: not memory. */
+#define DOUBLE_UART 0x1000u
+#define DOUBLE_RTC 0x2000u
+#define DOUBLE_PANIC_CONFIG 0x3000u
+#define DOUBLE_PANIC 0x4000u

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Guests on real seL4, with the Microkit SDK that MICROKIT_SDK names; skipped without one.
+
+The programs have to be there: `make microkit`.
+"""
+
+import os
+import re
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif("MICROKIT_SDK" not in os.environ, reason="no MICROKIT_SDK"),
+]
+
+TOP = Path(__file__).resolve().parents[2]
+ON_SEL4 = ("--host", "microkit", "--gic", 2)
+IDLE_S = 10
+IDLE_SHARE = 0.2  # Of a CPU, QEMU's own work included; a guest that spins takes all of it.
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time of all that process `pid` has started."""
+    children = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True)
+    total = 0
+    for child in children.stdout.split():
+        fields = Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+@pytest.mark.parametrize("config", ["debug", "release"])
+def test_shell_reboot_power_off(run, config):
+    guest = run(*ON_SEL4, "--config", config)
+    guest.login()
+    interrupts = guest.shell("cat /proc/interrupts")
+    assert re.search(r"[1-9]\d* +GIC-0 +27 Level +arch_timer", interrupts)
+    assert re.search(r"[1-9]\d* +GIC-0 +33 Level +uart-pl011", interrupts)
+    assert re.search("Err: +0", interrupts)
+    assert abs(int(guest.shell("date +%s").split()[0]) - time.time()) < 120
+    text = "x" * 900
+    assert text in guest.shell(f"echo {text} | tr x x")
+    guest.shell("touch /tmp/gone")
+    guest.sendline("reboot")
+    guest.login()
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
+def test_idle_guest_leaves_the_cpu(run):
+    guest = run(*ON_SEL4)
+    guest.login()
+    before = cpu_seconds(guest.pid)
+    time.sleep(IDLE_S)
+    assert cpu_seconds(guest.pid) - before < IDLE_S * IDLE_SHARE
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
+def test_nothing_there(run, payload):
+    guest = run(*ON_SEL4, "--kernel", payload("unmapped.elf"))
+    guest.expect("survived")
+    said = re.findall(r"^ok (\w+)", guest.before, re.M)
+    assert said == ["load", "store", "fetch", "pair", "sysreg"]
+    assert "FAILED" not in guest.before
+    assert guest.ended() == 0
+
+
+def test_crash_is_reported(run, payload):
+    guest = run(*ON_SEL4, "--kernel", payload("lost.elf"))
+    assert guest.ended() == 3
+    assert "VM crashed: vCPU 0: no exception vector at PC 0x3f000200" in guest.before
+
+
+def test_hvc_is_answered(run, payload):
+    guest = run(*ON_SEL4, "--kernel", payload("exits.elf"))
+    guest.expect("looping")
+    guest.sendcontrol("a")
+    guest.send("x")
+    assert guest.ended() == 6

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Systems for seL4: the description of Microkit's tool, and how that tool is called."""
+
+import stat
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from sandbox import Result, Sandbox
+
+VM = '[vm.debian]\nkernel = "kernel"\ngic = 2\n'
+BOARD = "qemu_virt_aarch64"
+# Stands in for the SDK's tool: writes what it was asked for, or fails as it does.
+TOOL = """#!/bin/sh
+echo "$@" >"${0%/*}/called"
+[ ! -e "${0%/*}/broken" ] || { echo "Error: no room" >&2; exit 1; }
+while [ $# -gt 0 ]; do [ "$1" != -o ] || echo image >"$2"; shift; done
+"""
+
+
+@pytest.fixture
+def sdk(sandbox: Sandbox) -> Path:
+    """An SDK, and the VMM built for it."""
+    root = sandbox.path / "sdk"
+    tool = root / "bin/microkit"
+    tool.parent.mkdir(parents=True)
+    tool.write_text(TOOL)
+    tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
+    for config in ("release", "smp-release"):
+        for file in (
+            root / "board" / BOARD / config / "lib/libmicrokit.a",
+            sandbox.path.parent / "build" / "microkit" / BOARD / config / "vessel-vmm.elf",
+        ):
+            file.parent.mkdir(parents=True)
+            file.write_text("program")
+    return root
+
+
+def build(sandbox: Sandbox, toml: str, *more: str) -> Result:
+    """`vessel build` into the directory out."""
+    sandbox.write(toml)
+    return sandbox.call(
+        "build", "system.toml", "--host", "microkit", "--sdk", "sdk", "-o", "out", *more
+    )
+
+
+def system(sandbox: Sandbox) -> ET.Element:
+    """The system description that was written."""
+    return ET.parse(sandbox.path / "out/system.xml").getroot()
+
+
+def test_what_is_left(sandbox: Sandbox, sdk: Path) -> None:
+    result = build(sandbox, VM)
+    assert (result.status, result.errors) == (0, [])
+    left = {path.name for path in (sandbox.path / "out").iterdir()}
+    assert left == {"loader.img", "system.pack", "system.xml", "vessel-vmm.elf"}
+    called = (sdk / "bin/called").read_text()
+    assert f"--board {BOARD} --config release" in called
+
+
+def test_regions(sandbox: Sandbox, sdk: Path) -> None:
+    toml = VM + (
+        'memory = [{ base = 0x40000000, size = "64M" }, { base = 0x80001000, size = "4K" }]\n'
+    )
+    assert build(sandbox, toml).status == 0
+    root = system(sandbox)
+    regions = {region.get("name"): region.attrib for region in root.iter("memory_region")}
+    assert regions["debian_pack"]["prefill_path"] == "system.pack"
+    assert regions["debian_ram0"]["page_size"] == "0x200000"
+    assert regions["debian_ram1"]["page_size"] == "0x1000"
+    assert regions["debian_gicv"]["phys_addr"] == "0x8040000"
+    pd = root.find("protection_domain")
+    vm = pd.find("virtual_machine")
+    assert int(pd.get("priority")) > int(vm.get("priority"))
+    guest = {m.get("mr"): m.get("vaddr") for m in vm.iter("map")}
+    assert guest == {
+        "debian_ram0": "0x40000000",
+        "debian_ram1": "0x80001000",
+        "debian_gicv": "0x8010000",
+    }
+    mapped = {m.get("setvar_vaddr"): int(m.get("vaddr"), 16) for m in pd.findall("map")}
+    assert mapped["vessel_ram1"] == mapped["vessel_ram0"] + (64 << 20)
+    irqs = {irq.get("setvar_id"): irq.get("irq") for irq in pd.iter("irq")}
+    assert irqs == {"vessel_uart_irq": "33", "vessel_timer_irq": "30"}
+
+
+def test_symbols_are_the_programs(sandbox: Sandbox, sdk: Path) -> None:
+    """Each symbol that is set exists in host/microkit/config.c."""
+    assert build(sandbox, VM).status == 0
+    source = (Path(__file__).parents[2] / "host/microkit/config.c").read_text()
+    keys = ("setvar_vaddr", "setvar_id", "setvar_prefill_size", "symbol")
+    symbols = {e.get(key) for e in system(sandbox).iter() for key in keys if e.get(key)}
+    assert len(symbols) == 10
+    assert all(f"uint64_t {symbol} =" in source for symbol in symbols)
+
+
+@pytest.mark.parametrize(
+    ("config", "cores"), [("release", [None] * 6), ("smp-release", list("012301"))]
+)
+def test_vcpus_are_spread(sandbox: Sandbox, sdk: Path, config: str, cores: list) -> None:
+    assert build(sandbox, VM + "cpus = 6\n", "--config", config).status == 0
+    vcpus = list(system(sandbox).iter("vcpu"))
+    assert [vcpu.get("id") for vcpu in vcpus] == list("012345")
+    assert [vcpu.get("cpu") for vcpu in vcpus] == cores
+
+
+def test_wrong_gic(sandbox: Sandbox, sdk: Path) -> None:
+    result = build(sandbox, VM.replace("gic = 2", "gic = 3"))
+    line = f"system.toml: vm.debian.gic: GICv3, but {BOARD} has a GICv2; use 2"
+    assert (result.status, result.errors) == (2, [line])
+    assert not (sandbox.path / "out").exists()
+
+
+def test_two_vms(sandbox: Sandbox, sdk: Path) -> None:
+    result = build(sandbox, VM + VM.replace("debian", "other"))
+    assert result.status == 2
+    assert "2 VMs (debian, other), but this host runs exactly one today" in result.errors[0]
+
+
+def test_no_sdk(sandbox: Sandbox) -> None:
+    result = build(sandbox, VM)
+    assert result.status == 2
+    assert "--sdk: sdk/bin/microkit: no such file" in result.errors[0]
+
+
+def test_program_is_not_built(sandbox: Sandbox, sdk: Path) -> None:
+    (sandbox.path.parent / "build" / "microkit" / BOARD / "release/vessel-vmm.elf").unlink()
+    result = build(sandbox, VM)
+    assert result.status == 1
+    assert "vessel-vmm.elf is not built; run `make microkit` in" in result.errors[0]
+
+
+def test_tool_fails(sandbox: Sandbox, sdk: Path) -> None:
+    (sdk / "bin/broken").touch()
+    result = build(sandbox, VM)
+    assert result.status == 1
+    assert "sdk/bin/microkit failed; Error: no room" in result.errors[0]
+
+
+def test_bare_has_nothing_to_build(sandbox: Sandbox) -> None:
+    sandbox.write(VM)
+    result = sandbox.call("build", "system.toml", "-o", "out")
+    assert result.status == 2
+    assert "only microkit has images to build" in result.errors[0]

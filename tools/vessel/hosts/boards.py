@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Boards of the Microkit SDK: what the VMM needs to know of their devices."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device's registers and interrupt (INTID; None: not used)."""
+
+    base: int
+    size: int = 0x1000
+    irq: int | None = None
+
+
+@dataclass(frozen=True)
+class Panic:
+    """QEMU's pvpanic-pci: its configuration space and a free page of PCI memory."""
+
+    config: int
+    memory: int
+
+
+@dataclass(frozen=True)
+class Board:
+    """One board."""
+
+    gic: int
+    gicv: Device  # The virtual CPU interface, which a GICv2 guest has for its own.
+    uart: Device  # A PL011.
+    rtc: Device | None  # A PL031.
+    timer_irq: int  # The EL1 physical timer's, exported to user level by the SDK's kernel.
+    load_address: int
+    cores: int
+    panic: Panic | None = None
+    qemu: tuple[str, ...] | None = None
+
+
+BOARDS = {
+    # hw/arm/virt.c of QEMU; the kernel is built for 2 GiB and for Cortex-A53.
+    "qemu_virt_aarch64": Board(
+        gic=2,
+        gicv=Device(0x0804_0000, 0x2000),
+        uart=Device(0x0900_0000, irq=33),
+        rtc=Device(0x0901_0000),
+        timer_irq=30,
+        load_address=0x7000_0000,
+        cores=4,
+        panic=Panic(config=0x40_1000_8000, memory=0x1000_0000),  # Slot 1, the first free one.
+        qemu=("-machine", "virt,virtualization=on", "-cpu", "cortex-a53", "-m", "2G"),
+    ),
+}

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Real seL4, by the Microkit SDK that the user gives. docs/MICROKIT.md is the manual."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vessel import files, tree
+from vessel.description import Description
+from vessel.errors import InputError, Problem, ToolError
+from vessel.hosts import sysdesc
+from vessel.hosts.bare import quote
+from vessel.hosts.boards import BOARDS, Board
+
+if TYPE_CHECKING:
+    from vessel.hosts import Machine
+
+CONFIGS = ("debug", "release", "smp-debug", "smp-release")
+IMAGE = "loader.img"
+PACK = "system.pack"
+PROGRAM = "vessel-vmm.elf"
+SYSTEM = "system.xml"
+REPORT = "report.txt"
+TOOL_TIMEOUT_S = 600
+
+MAX_VMS = 1
+
+
+@dataclass(frozen=True)
+class Microkit:
+    """One VM in its own protection domain, on a board of the SDK."""
+
+    sdk: Path | None = None
+    board_name: str = "qemu_virt_aarch64"
+    config: str = "release"
+
+    name = "microkit"
+
+    @property
+    def board(self) -> Board:
+        """What we know of the board."""
+        return BOARDS[self.board_name]
+
+    def limits(self, description: Description) -> list[Problem]:
+        """What of the description this host cannot run today."""
+        origin, vms = description.origin, description.system.vm
+        problems = []
+        if len(vms) > MAX_VMS:
+            text = f"{len(vms)} VMs ({', '.join(vms)}), but this host runs exactly one today"
+            problems.append(Problem(origin.where(("vm",)), text, "keep one table [vm.NAME]"))
+        for name, vm in vms.items():
+            if vm.gic != self.board.gic:
+                text = f"GICv{vm.gic}, but {self.board_name} has a GICv{self.board.gic}"
+                where = origin.where(("vm", name, "gic"))
+                problems.append(Problem(where, text, f"use {self.board.gic}"))
+        return problems
+
+    @property
+    def _cores(self) -> int:
+        return self.board.cores if self.config.startswith("smp-") else 1
+
+    def _sdk_file(self, name: str) -> Path:
+        if self.sdk is None:
+            raise InputError([Problem(("vessel", "--sdk"), "give the Microkit SDK's directory")])
+        path = self.sdk / name
+        if not path.exists():
+            text = f"{tree.shown(path)}: no such file"
+            raise InputError([Problem(("vessel", "--sdk"), text, "is this a Microkit SDK 2.3.0?")])
+        return path
+
+    def build(self, description: Description, pack: Path, out: Path) -> Path:
+        """The bootable image of the packed system, with all that it is made of, in `out`."""
+        tool = self._sdk_file("bin/microkit")
+        self._sdk_file(f"board/{self.board_name}/{self.config}/lib/libmicrokit.a")
+        program = tree.built(f"microkit/{self.board_name}/{self.config}/{PROGRAM}", "make microkit")
+        shutil.copyfile(program, out / PROGRAM)
+        if pack != out / PACK:
+            shutil.copyfile(pack, out / PACK)
+        text = sysdesc.write(description, self.board, self._cores, PACK, PROGRAM)
+        (out / SYSTEM).write_text(text)
+        self._call(tool, out)
+        return out / IMAGE
+
+    def _call(self, tool: Path, out: Path) -> None:
+        command = [
+            *(tool, out / SYSTEM, "--search-path", out),
+            *("--board", self.board_name, "--config", self.config),
+            *("-o", out / IMAGE, "-r", out / REPORT),
+        ]
+        try:
+            done = subprocess.run(
+                command, stdin=subprocess.DEVNULL, capture_output=True, timeout=TOOL_TIMEOUT_S
+            )
+        except OSError as error:
+            raise ToolError(f"{tree.shown(tool)}: {error.strerror}") from None
+        except subprocess.TimeoutExpired:
+            raise ToolError(f"{tree.shown(tool)}: no end after {TOOL_TIMEOUT_S} s") from None
+        if done.returncode != 0:
+            said = (done.stdout + done.stderr).decode(errors="replace").splitlines()
+            raise ToolError(f"{tree.shown(tool)} failed", " / ".join(said[-4:]))
+
+    def qemu_arguments(self, description: Description, pack: Path, machine: "Machine") -> list[str]:
+        """QEMU's machine and payload."""
+        image = self.build(description, pack, files.directory(pack.parent / "microkit"))
+        if self.board.qemu is None:
+            raise ToolError(f"{self.board_name}: there is no emulated machine for this board")
+        loader = f"loader,file={quote(image)},addr={self.board.load_address:#x},cpu-num=0"
+        return [
+            *self.board.qemu,
+            *("-smp", str(self._cores), "-device", loader),
+            *(("-icount", "shift=0,sleep=off") if machine.icount else ()),
+        ]
