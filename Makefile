@@ -10,10 +10,10 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 LIB_DIRS := core irqchip devices machine
 LIB_SRC := $(wildcard $(addsuffix /*.c,$(LIB_DIRS)))
 AARCH64_SRC := $(LIB_SRC) $(wildcard arch/aarch64/*.c)
-BARE_SRC := $(wildcard host/bare/aarch64/*.c host/bare/aarch64/*.S vessel-vmm/*.c)
+BARE_SRC := $(wildcard host/common/*.c host/common/*.S host/bare/aarch64/*.c host/bare/aarch64/*.S)
 FAKE_SRC := $(wildcard host/fake/*.c)
 PROBE_SRC := $(wildcard host/probe/*.c)
-MICROKIT_SRC := $(wildcard host/microkit/*.c) host/bare/aarch64/string.S
+MICROKIT_SRC := $(wildcard host/common/*.c host/common/*.S host/microkit/*.c)
 UNIT_SRC := $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 
@@ -33,7 +33,7 @@ LD := ld.lld
 PY := $(D)/venv/bin/python
 JOBS := $(shell nproc)
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
-COMMON := -std=c17 -g $(WARN) -MMD -MP -Iinclude -Iarch/aarch64/include
+COMMON := -std=c17 -g $(WARN) -MMD -MP -Iinclude -Iarch/aarch64/include -Ihost/common
 
 # Host-native. One build with sanitizers serves unit tests and fuzzers; the probe is fast.
 NATIVE_CFLAGS := $(COMMON) -Ihost/fake
@@ -96,7 +96,7 @@ $(NATIVE_LIB): $(call objects,native,$(AARCH64_SRC) $(FAKE_SRC))
 	$(AR) rcs $@ $^
 
 # The Microkit host over a double of seL4; its instructions and its snprintf are the target's.
-MICROKIT_NATIVE := $(call objects,native,$(filter-out %/cpu.c %/printf.c,$(wildcard host/microkit/*.c)) \
+MICROKIT_NATIVE := $(call objects,native,$(filter-out %/cpu.c %/printf.c,$(wildcard host/common/*.c host/microkit/*.c)) \
 	tests/microkit/double.c)
 $(B)/native/host/microkit/%.o $(B)/native/tests/microkit/%.o $(B)/native/tests/unit/host/microkit/%.o: \
 	NATIVE_CFLAGS += -Itests/microkit

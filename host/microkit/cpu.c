@@ -4,13 +4,14 @@
  * physical timer (KernelArmExportPTMRUser) and cache maintenance by address
  * (KernelAArch64UserCacheEnable); Microkit's SDK for qemu_virt_aarch64 has all three on.
  */
+#include "io.h"
 #include "mk.h"
 
 #include <vmm/bits.h>
 
 #define CTR_DMINLINE BITS(19, 16)
 
-uint32_t mk_io_read32(uintptr_t address)
+uint32_t host_io_read32(uintptr_t address)
 {
     uint32_t value;
 
@@ -18,7 +19,7 @@ uint32_t mk_io_read32(uintptr_t address)
     return value;
 }
 
-void mk_io_write32(uintptr_t address, uint32_t value)
+void host_io_write32(uintptr_t address, uint32_t value)
 {
     __asm__ volatile("str %w0, [%1]" : : "r"(value), "r"(address) : "memory");
 }

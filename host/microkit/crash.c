@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Our own end. */
 #include "mk.h"
+#include "uart.h"
 
 #include <stdio.h>
 
@@ -8,7 +9,7 @@
 
 static _Noreturn void stop(void)
 {
-    mk_uart_flush();
+    host_uart_flush();
     mk_stop(MK_STOP_HOST_CRASHED);
     for (;;) {
         microkit_internal_crash(seL4_NoError); /* For the monitor, if there is one that prints. */
@@ -26,7 +27,7 @@ _Noreturn void vmm_host_panic(const char *file, int line, const char *what)
     char text[200];
 
     snprintf(text, sizeof(text), "\r\nvessel: host crash: %s:%d: %s\r\n", file, line, what);
-    mk_uart_puts(text);
+    host_uart_puts(text);
     stop();
 }
 

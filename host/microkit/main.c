@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The ready VMM program as a protection domain of Microkit: its entry points. */
 #include "mk.h"
+#include "uart.h"
 
 #include <inttypes.h>
 
@@ -61,7 +62,7 @@ static enum vmm_err build(struct vmm_diag *diag)
     enum vmm_err err = describe(&desc, diag);
 
     if (err == VMM_OK) {
-        err = vmm_machine_init(m, &desc, mk_uart_console(&m->uart), diag);
+        err = vmm_machine_init(m, &desc, host_uart_console(&m->uart), diag);
     }
     return err == VMM_OK ? add_ram(diag) : err;
 }
@@ -72,7 +73,7 @@ void init(void)
 
     mk = (struct mk_vm) { .lr_count = mk_lr_probe(0) };
     connect();
-    mk_uart_init();
+    host_uart_init((uintptr_t)vessel_uart);
     mk_timer_init();
     if (vessel_timer_irq == MK_NO_CHANNEL) {
         vmm_fail(&diag, VMM_ERR_INVALID, "the system description gives no timer interrupt");
@@ -98,7 +99,7 @@ static void acknowledge(microkit_channel channel)
 void notified(microkit_channel channel)
 {
     if (channel == vessel_uart_irq) {
-        mk_uart_irq();
+        host_uart_irq();
     } else if (channel == vessel_timer_irq) {
         mk_timer_irq();
     } else {

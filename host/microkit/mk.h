@@ -118,24 +118,12 @@ void mk_timer_init(void);
 void mk_timer_update(void);
 void mk_timer_irq(void);
 
-/* uart.c */
-void mk_uart_init(void);
-void mk_uart_irq(void);
-/** Send all, waiting for the hardware: for the last words. */
-void mk_uart_flush(void);
-/** For our own lines, which are not lost. */
-void mk_uart_puts(const char *s);
-/** Make `guest` the one that owns the terminal. */
-struct vmm_console mk_uart_console(struct vmm_pl011 *guest);
-
 /* stop.c */
 enum mk_stop { MK_STOP_OFF, MK_STOP_GUEST_CRASHED, MK_STOP_HOST_CRASHED };
 /** End the machine below us, if the system description lets us; else return. */
 void mk_stop(enum mk_stop why);
 
 /* cpu.c: the instructions that C does not have; tests have their own. */
-uint32_t mk_io_read32(uintptr_t address);
-void mk_io_write32(uintptr_t address, uint32_t value);
 void mk_io_write8(uintptr_t address, uint8_t value);
 uint64_t mk_cpu_counter(void);
 uint64_t mk_cpu_counter_hz(void);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From the end of an event to the vCPUs' threads: who runs, who waits, who stops. */
 #include "mk.h"
+#include "uart.h"
 
 #include <vmm/arch.h>
 #include <vmm/host.h>
@@ -63,7 +64,7 @@ static void end(enum mk_stop why)
         mk.ended = true;
         mk_stop(why);
         vmm_log(&mk.machine.vm.log, VMM_LOG_INFO, "stays off");
-        mk_uart_flush();
+        host_uart_flush();
     }
 }
 

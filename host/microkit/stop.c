@@ -4,7 +4,9 @@
  * pvpanic device (docs/specs/pvpanic.rst), from which the tool has its exit status; both regions
  * are there only if the system description maps them, and no other system has them.
  */
+#include "io.h"
 #include "mk.h"
+#include "uart.h"
 
 #define PSCI_SYSTEM_OFF 0x84000008u
 #define PVPANIC_ID 0x00111b36u
@@ -18,11 +20,11 @@ static void panic(uint8_t event)
 {
     uintptr_t config = (uintptr_t)vessel_panic_config;
 
-    if (config == 0 || vessel_panic == 0 || mk_io_read32(config) != PVPANIC_ID) {
+    if (config == 0 || vessel_panic == 0 || host_io_read32(config) != PVPANIC_ID) {
         return;
     }
-    mk_io_write32(config + PCI_BAR0, (uint32_t)vessel_panic_paddr);
-    mk_io_write32(config + PCI_COMMAND, PCI_COMMAND_MEMORY);
+    host_io_write32(config + PCI_BAR0, (uint32_t)vessel_panic_paddr);
+    host_io_write32(config + PCI_COMMAND, PCI_COMMAND_MEMORY);
     mk_io_write8((uintptr_t)vessel_panic, event);
 }
 
@@ -40,7 +42,7 @@ void mk_stop(enum mk_stop why)
     if (vessel_panic_config == 0) {
         return;
     }
-    mk_uart_flush();
+    host_uart_flush();
     if (why == MK_STOP_GUEST_CRASHED) {
         panic(PVPANIC_CRASHLOADED);
     }

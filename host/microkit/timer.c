@@ -3,6 +3,7 @@
  * Time. Deadlines of all vCPUs share the EL1 physical timer, which the kernel exports to user level
  * on boards without another timer for it (KernelArmExportPTMRUser).
  */
+#include "io.h"
 #include "mk.h"
 
 #include <vmm/host.h>
@@ -17,7 +18,7 @@ void mk_timer_init(void)
     wall_at_zero = 0;
     if (vessel_rtc != 0) {
         wall_at_zero =
-            mk_io_read32((uintptr_t)vessel_rtc) - vmm_host_counter() / vmm_host_counter_hz();
+            host_io_read32((uintptr_t)vessel_rtc) - vmm_host_counter() / vmm_host_counter_hz();
     }
 }
 

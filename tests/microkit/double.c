@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "double.h"
+#include "io.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -186,7 +187,7 @@ _Noreturn void microkit_internal_crash(seL4_Error error)
 
 /* The board: a PL011, a PL031 and pvpanic. */
 
-uint32_t mk_io_read32(uintptr_t address)
+uint32_t host_io_read32(uintptr_t address)
 {
     switch (address) {
     case DOUBLE_UART:
@@ -202,7 +203,7 @@ uint32_t mk_io_read32(uintptr_t address)
     }
 }
 
-void mk_io_write32(uintptr_t address, uint32_t value)
+void host_io_write32(uintptr_t address, uint32_t value)
 {
     if (address == DOUBLE_UART && kernel.sent < sizeof(kernel.output) - 1) {
         kernel.output[kernel.sent++] = (char)value;

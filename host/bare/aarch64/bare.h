@@ -160,20 +160,6 @@ void bare_gic_init_cpu(void);
 /** Take the highest pending interrupt, if any, and hand it to its owner. */
 void bare_irq(struct bare_vcpu *v);
 
-/* uart.c */
-/** From here on the log is seen. */
-void bare_uart_init(void);
-/** From here on input is seen; needs the GIC. */
-void bare_uart_start(void);
-void bare_uart_irq(void);
-/** Queue for sending; returns how many bytes fitted. */
-size_t bare_uart_write(const uint8_t *bytes, size_t len);
-/** Send all, waiting for the hardware: for the last words. */
-void bare_uart_flush(void);
-void bare_uart_puts(const char *s);
-/** Make `guest` the one that owns the terminal. */
-struct vmm_console bare_uart_console(struct vmm_pl011 *guest);
-
 /* clock.c */
 void bare_clock_init(void);
 

@@ -8,6 +8,8 @@
 #include <vmm/bits.h>
 #include <vmm/host.h>
 
+#include "io.h"
+#include "mmio.h"
 #include "sysreg.h"
 
 /* HCR_EL2 */
@@ -79,6 +81,16 @@ void vmm_host_private_irq_ack(struct vmm_vcpu *vcpu, uint32_t intid)
     if (v->resident) { /* Else its CPU unmasks it when it takes the vCPU in. */
         bare_gic->enable(intid, true);
     }
+}
+
+uint32_t host_io_read32(uintptr_t address)
+{
+    return io_read32(address);
+}
+
+void host_io_write32(uintptr_t address, uint32_t value)
+{
+    io_write32(address, value);
 }
 
 /* To the point of coherency; a guest starts with its caches off. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bare.h"
+#include "uart.h"
 
 #include <vmm/bits.h>
 
@@ -49,7 +50,7 @@ static void handle(struct bare_vcpu *v, uint32_t intid)
         sysreg_write(cnthp_ctl_el2, 0);
         vmm_vcpu_timer(v->vcpu);
     } else if (intid == p->uart_intid) {
-        bare_uart_irq();
+        host_uart_irq();
         vmm_vm_settle(v->vcpu->vm);
     }
 }

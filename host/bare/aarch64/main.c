@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The ready VMM program on the in-tree host: one VM, its manifest and images from QEMU's loader. */
 #include "bare.h"
+#include "uart.h"
 
 #include <inttypes.h>
 
@@ -99,7 +100,7 @@ static enum vmm_err build(struct vmm_diag *diag)
     enum vmm_err err = describe(&desc, diag);
 
     if (err == VMM_OK) {
-        err = vmm_machine_init(m, &desc, bare_uart_console(&m->uart), diag);
+        err = vmm_machine_init(m, &desc, host_uart_console(&m->uart), diag);
     }
     if (err == VMM_OK) {
         for (unsigned n = 0; n < desc.cpu_count; n++) {
@@ -110,6 +111,12 @@ static enum vmm_err build(struct vmm_diag *diag)
     return err == VMM_OK ? bare_stage2_init(&vm, diag) : err;
 }
 
+static void start_input(void)
+{
+    bare_gic->route(bare_platform.uart_intid);
+    bare_gic->enable(bare_platform.uart_intid, true);
+}
+
 /* From entry.S, on the boot stack; what it returns is entered with the stack empty again. */
 struct bare_vcpu *bare_main(void);
 
@@ -118,7 +125,7 @@ struct bare_vcpu *bare_main(void)
     struct vmm_diag diag;
 
     bare_platform_init((const void *)QEMU_FDT);
-    bare_uart_init();
+    host_uart_init(bare_platform.uart);
     bare_stop_init();
     bare_cpu_init(&bare_cpus[0]);
     bare_gic_init();
@@ -126,7 +133,7 @@ struct bare_vcpu *bare_main(void)
     if (build(&diag) != VMM_OK) {
         bare_fail(&diag);
     }
-    bare_uart_start();
+    start_input();
     bare_boot(&vm);
     if (vm.machine.desc.log_level >= VMM_LOG_DEBUG) {
         bare_pmu_start();

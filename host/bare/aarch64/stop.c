@@ -6,6 +6,7 @@
  * crash (CRASHLOADED first) from ours.
  */
 #include "bare.h"
+#include "uart.h"
 
 #include "mmio.h"
 #include "sysreg.h"
@@ -45,7 +46,7 @@ static void system_off(void)
 
 _Noreturn void bare_stop(enum bare_stop why)
 {
-    bare_uart_flush();
+    host_uart_flush();
     if (why == BARE_STOP_GUEST_CRASHED && pvpanic != 0) {
         io_write8(pvpanic, PVPANIC_CRASHLOADED);
     }

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The board's PL011 (ARM DDI 0183G), interrupt-driven both ways; the log and one guest share it. */
-#include "mk.h"
+/* The machine's PL011 (ARM DDI 0183G), interrupt-driven both ways; the log and one guest share it.
+ */
+#include "uart.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #include <vmm/host.h>
+
+#include "io.h"
 
 #define UARTDR 0x00u
 #define UARTFR 0x18u
@@ -22,6 +25,7 @@
 #define RING 4096u /* A power of two. */
 
 static struct {
+    uintptr_t base;
     uint8_t ring[RING];
     uint32_t head; /* Next to send; free-running. */
     uint32_t tail; /* Next free place; free-running. */
@@ -37,18 +41,20 @@ static void set_mask(uint32_t imsc)
 {
     if (imsc != uart.imsc) {
         uart.imsc = imsc;
-        mk_io_write32((uintptr_t)vessel_uart + UARTIMSC, imsc);
+        host_io_write32(uart.base + UARTIMSC, imsc);
     }
 }
 
-/* Move what the hardware takes out of the ring; the interrupt calls again for the rest. */
+/* Move what the hardware takes out of the ring; the interrupt calls again for the rest, and for a
+ * guest that waits: the room that it waits for may have been made here, for a line of the log. */
 static void send(void)
 {
-    while (uart.head != uart.tail &&
-           (mk_io_read32((uintptr_t)vessel_uart + UARTFR) & FR_TXFF) == 0) {
-        mk_io_write32((uintptr_t)vessel_uart + UARTDR, uart.ring[uart.head++ % RING]);
+    while (uart.head != uart.tail && (host_io_read32(uart.base + UARTFR) & FR_TXFF) == 0) {
+        host_io_write32(uart.base + UARTDR, uart.ring[uart.head++ % RING]);
     }
-    set_mask(uart.head == uart.tail ? uart.imsc & ~INT_TX : uart.imsc | INT_TX);
+    bool done = uart.head == uart.tail && !uart.guest_waits;
+
+    set_mask(done ? uart.imsc & ~INT_TX : uart.imsc | INT_TX);
 }
 
 static size_t uart_write(const uint8_t *bytes, size_t len)
@@ -65,15 +71,14 @@ static size_t uart_write(const uint8_t *bytes, size_t len)
     return n;
 }
 
-void mk_uart_flush(void)
+void host_uart_flush(void)
 {
     while (uart.head != uart.tail) {
         send();
     }
 }
 
-/* For the host's own lines, which are not lost: makes room by waiting for the hardware. */
-void mk_uart_puts(const char *s)
+void host_uart_puts(const char *s)
 {
     size_t len = strlen(s);
 
@@ -87,11 +92,11 @@ static void receive(void)
 {
     for (;;) {
         if (!uart.held) {
-            if ((mk_io_read32((uintptr_t)vessel_uart + UARTFR) & FR_RXFE) != 0) {
+            if ((host_io_read32(uart.base + UARTFR) & FR_RXFE) != 0) {
                 set_mask(uart.imsc | INT_RX);
                 return;
             }
-            uart.byte = (uint8_t)mk_io_read32((uintptr_t)vessel_uart + UARTDR);
+            uart.byte = (uint8_t)host_io_read32(uart.base + UARTDR);
         }
         uart.held = uart.guest != NULL && vmm_pl011_input(uart.guest, &uart.byte, 1) == 0;
         if (uart.held) {
@@ -101,14 +106,15 @@ static void receive(void)
     }
 }
 
-void mk_uart_irq(void)
+void host_uart_irq(void)
 {
-    mk_io_write32((uintptr_t)vessel_uart + UARTICR, INT_RX | INT_TX);
+    host_io_write32(uart.base + UARTICR, INT_RX | INT_TX);
     receive();
     send();
     if (uart.guest_waits && uart.tail - uart.head < RING) {
         uart.guest_waits = false;
         vmm_pl011_output_ready(uart.guest);
+        send();
     }
 }
 
@@ -127,16 +133,17 @@ static void guest_input_ready(void *cookie)
     receive();
 }
 
-struct vmm_console mk_uart_console(struct vmm_pl011 *guest)
+struct vmm_console host_uart_console(struct vmm_pl011 *guest)
 {
     uart.guest = guest;
     return (struct vmm_console) { .write = guest_write, .input_ready = guest_input_ready };
 }
 
-void mk_uart_init(void)
+void host_uart_init(uintptr_t base)
 {
-    mk_io_write32((uintptr_t)vessel_uart + UARTLCR_H, LCR_H_8BIT_FIFO);
-    mk_io_write32((uintptr_t)vessel_uart + UARTCR, CR_ENABLE);
+    uart.base = base;
+    host_io_write32(uart.base + UARTLCR_H, LCR_H_8BIT_FIFO);
+    host_io_write32(uart.base + UARTCR, CR_ENABLE);
     set_mask(INT_RX);
 }
 
@@ -144,9 +151,9 @@ void mk_uart_init(void)
 void vmm_host_log(enum vmm_log_level level, const char *vm_name, const char *line)
 {
     static const char *const name[] = { "error", "warning", "info", "debug" };
-    char text[VMM_LOG_LINE_MAX + 80];
+    char text[320]; /* A line, a VM's name and what stands around them. */
 
     snprintf(text, sizeof(text), "%svessel: %s: %s%s%s\r\n", uart.line_open ? "\r\n" : "",
              name[level], vm_name != NULL ? vm_name : "", vm_name != NULL ? ": " : "", line);
-    mk_uart_puts(text);
+    host_uart_puts(text);
 }
