@@ -54,17 +54,31 @@ uint64_t vmm_gic_enabler_read(void *dev, unsigned n)
     return read_bank(dev, n)->enabled;
 }
 
-/* One in a list register that is not known to be active has not been taken as far as we know. */
-uint64_t vmm_gic_pendr_read(void *dev, unsigned n)
+/*
+ * What is in list registers is known as of their vCPUs' last flush: let them do another, so that a
+ * guest that polls gets an answer.
+ */
+static const struct vmm_gic_bank *read_state(void *dev, unsigned n)
 {
     const struct vmm_gic_bank *bank = read_bank(dev, n);
 
-    return gic_pending(bank) | (bank->in_lr & ~bank->active & ~bank->drop);
+    if (bank->in_lr != 0) {
+        touch(dev, n, bank->in_lr);
+    }
+    return bank;
+}
+
+/* A latch that is in a list register has not been taken as far as we know. */
+uint64_t vmm_gic_pendr_read(void *dev, unsigned n)
+{
+    const struct vmm_gic_bank *bank = read_state(dev, n);
+
+    return gic_pending(bank) | bank->sent;
 }
 
 uint64_t vmm_gic_activer_read(void *dev, unsigned n)
 {
-    return read_bank(dev, n)->active;
+    return read_state(dev, n)->active;
 }
 
 void vmm_gic_ctlr_write(void *dev, unsigned n, uint64_t value, uint64_t mask)

@@ -76,6 +76,14 @@ static inline void store_unseen(struct gic_test *t, unsigned cpu, uint64_t off, 
     vmm_gic_dist_mmio(&t->gic, &io);
 }
 
+static inline uint32_t load_unseen(struct gic_test *t, unsigned cpu, uint64_t off)
+{
+    struct vmm_mmio io = { .offset = off, .size = 4, .vcpu = &t->vcpu[cpu] };
+
+    vmm_gic_dist_mmio(&t->gic, &io);
+    return (uint32_t)io.value;
+}
+
 static inline void line_unseen(struct gic_test *t, uint32_t intid, bool level)
 {
     struct vmm_irq_line wire = vmm_gic_spi(&t->gic, intid);

@@ -565,6 +565,64 @@ static void taken_before_a_change_reached_it(void **state)
     }
 }
 
+/*
+ * ISPENDR, ICPENDR: what one vCPU has just written about an interrupt in another's list register,
+ * or a level that has just dropped, shows in its next read; ICACTIVER of it, not being active, does
+ * nothing; ISACTIVER makes it active and pending.
+ */
+static void own_writes_show_before_anyone_looks(void **state)
+{
+    struct gic_test *t = *state;
+    uint64_t reg = GICD_ISPENDR + 4;
+
+    for (unsigned intid = 40; intid < 43; intid++) {
+        route(t, intid, 1);
+        trigger(t, intid, true);
+        pulse(t, intid);
+    }
+    route(t, 43, 1);
+    line(t, 43, true);
+    assert_int_equal(load_unseen(t, 0, reg), 0xf00);
+    line_unseen(t, 43, false);
+    assert_int_equal(load_unseen(t, 0, reg), 0x700);
+    store_unseen(t, 0, GICD_ICPENDR + 4, bit(40));
+    assert_int_equal(load_unseen(t, 0, reg), 0x600);
+    store_unseen(t, 0, GICD_ICACTIVER + 4, bit(41));
+    store_unseen(t, 0, GICD_ISACTIVER + 4, bit(42));
+    assert_int_equal(load_unseen(t, 0, reg), 0x600);
+    assert_int_equal(load_unseen(t, 0, GICD_ISACTIVER + 4), 0x400);
+    settle(t);
+    assert_int_equal(load(t, 0, reg), 0x600);
+    assert_int_equal(load(t, 0, GICD_ISACTIVER + 4), 0x400);
+    assert_int_equal(acknowledge(t, 1), 41);
+    assert_int_equal(acknowledge(t, 1), 1023);
+    deactivate(t, 1, 42);
+    assert_int_equal(acknowledge(t, 1), 42);
+}
+
+/* ISPENDR, ISACTIVER: read over and over, they tell what a vCPU does that has no reason to exit. */
+static void polling_ends(void **state)
+{
+    struct gic_test *t = *state;
+
+    trigger(t, 40, true);
+    route(t, 40, 1);
+    pulse(t, 40);
+    assert_true(get_bit(t, GICD_ISPENDR, 40));
+    lr_of(1, 40)->state = VMM_LR_ACTIVE;
+    load(t, 0, GICD_ISPENDR + 4);
+    assert_spi(t, 40, false, true);
+    lr_of(1, 40)->state = VMM_LR_INVALID;
+    load(t, 0, GICD_ISACTIVER + 4);
+    assert_spi(t, 40, false, false);
+    if (is_v3(t)) {
+        sgi(t, 0, 1, 5);
+        lr_of(1, 5)->state = VMM_LR_INVALID;
+        rload(t, 0, frame(1, SGI_BASE + GICD_ISPENDR));
+        assert_int_equal(rload(t, 0, frame(1, SGI_BASE + GICD_ISPENDR)), 0);
+    }
+}
+
 /* A level that drops after it was taken, unseen by us, does not undo the taking. */
 static void level_drops_after_it_was_taken(void **state)
 {
@@ -891,6 +949,8 @@ int main(void)
         BOTH(retarget_moves_what_is_pending),
         BOTH(retarget_before_anyone_looks),
         BOTH(taken_before_a_change_reached_it),
+        BOTH(own_writes_show_before_anyone_looks),
+        BOTH(polling_ends),
         BOTH(level_drops_after_it_was_taken),
         BOTH(sgi_after_an_unseen_acknowledge),
         BOTH(level_comes_again_until_it_drops),
