@@ -154,22 +154,15 @@ void vmm_gic_icpendr_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
 
 void vmm_gic_isactiver_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
 {
-    const struct gic_view *view = dev;
     struct vmm_gic_bank *bank = view_bank(dev, n);
     uint32_t bits = (uint32_t)value & gic_implemented(n);
 
     (void)mask;
-    if (bank == NULL) {
-        return;
+    if (bank != NULL) {
+        bank->active |= bits;
+        bank->drop &= ~bits;
+        touch(dev, n, bits);
     }
-    for (uint32_t left = bits & ~bank->active & ~bank->in_lr; left != 0; left &= left - 1) {
-        unsigned i = gic_lowest(left);
-
-        bank->owner[i] = (uint8_t)vmm_gic_route(view->gic, view->cpu, n, i);
-    }
-    bank->active |= bits;
-    bank->drop &= ~bits;
-    touch(dev, n, bits);
 }
 
 /* A list register that has it lets go of it at its vCPU's next flush: see `drop`. */

@@ -263,6 +263,42 @@ static void set_active_reads_back(void **state)
     assert_int_equal(drain(t, 0, 40, 9), 1);
 }
 
+/* ISACTIVER, then routed, as software does that restores a GIC: EOI there ends it. */
+static void set_active_is_routed_later(void **state)
+{
+    struct gic_test *t = *state;
+
+    t->vm.irqchip.ops->reset(t->vm.irqchip.chip);
+    settle(t);
+    if (is_v3(t)) {
+        store64(t, 0, GICD_IROUTER + 8 * 40, 0xffffff);
+    }
+    set_bits(t, GICD_ISACTIVER, 40);
+    route(t, 40, 2);
+    assert_spi(t, 40, false, true);
+    deactivate(t, 2, 40);
+    assert_int_equal(load(t, 2, GICD_ISACTIVER + 4), 0);
+}
+
+/* Active on a vCPU that went off, then routed to another: EOI there ends it. */
+static void active_of_a_vcpu_that_is_off_is_routed(void **state)
+{
+    struct gic_test *t = *state;
+
+    route(t, 40, 1);
+    line(t, 40, true);
+    assert_int_equal(acknowledge(t, 1), 40);
+    vmm_vcpu_off(&t->vcpu[1]);
+    route(t, 40, 2);
+    assert_spi(t, 40, true, true);
+    assert_int_equal(acknowledge(t, 2), 1023);
+    deactivate(t, 2, 40);
+    assert_int_equal(acknowledge(t, 2), 40);
+    line(t, 40, false);
+    deactivate(t, 2, 40);
+    assert_int_equal(load(t, 2, GICD_ISACTIVER + 4), 0);
+}
+
 /* Zeros written to set and clear registers do nothing. */
 static void zeros_do_nothing(void **state)
 {
@@ -936,6 +972,8 @@ int main(void)
         BOTH(clear_active_ends_it),
         BOTH(clear_active_of_pending_is_nothing),
         BOTH(set_active_reads_back),
+        BOTH(set_active_is_routed_later),
+        BOTH(active_of_a_vcpu_that_is_off_is_routed),
         BOTH(zeros_do_nothing),
         BOTH(edge_made_level_reads_its_input),
         BOTH(level_made_edge_waits_for_a_rise),
