@@ -206,6 +206,31 @@ static void itargetsr_of_a_uniprocessor_is_raz_wi(void **state)
     assert_int_equal(acknowledge(t, 0), 95);
 }
 
+/* 3.2.3, 1-N model: any target may handle it, so not one that is off if there is one that is on. */
+static void several_targets_spare_one_that_is_off(void **state)
+{
+    struct gic_test *t = *state;
+
+    fake.lr_count = 1;
+    store(t, 0, GICD_ITARGETSR + 40, 0x00000e0e);
+    line(t, 40, true);
+    line(t, 41, true);
+    assert_int_equal(lr_state(1, 40), VMM_LR_PENDING);
+    vmm_vcpu_off(&t->vcpu[1]);
+    settle(t);
+    assert_int_equal(acknowledge(t, 2), 40);
+    line(t, 40, false);
+    deactivate(t, 2, 40);
+    assert_int_equal(lr_state(2, 41), VMM_LR_PENDING);
+    vmm_vcpu_off(&t->vcpu[2]);
+    vmm_vcpu_off(&t->vcpu[3]);
+    settle(t);
+    assert_null(lr_of(0, 41));
+    vmm_vcpu_start(&t->vcpu[1], 0, 0);
+    settle(t);
+    assert_int_equal(acknowledge(t, 1), 41);
+}
+
 /* 4.3.12 and CAVEATS: of several targets it is the lowest, and only one CPU gets it. */
 static void several_targets_mean_the_lowest(void **state)
 {
@@ -520,6 +545,7 @@ int main(void)
         cmocka_unit_test_setup(pending_bits_of_sgis_are_read_only, setup),
         cmocka_unit_test_setup(itargetsr_knows_the_reader_and_the_cpus, setup),
         cmocka_unit_test_setup(itargetsr_of_a_uniprocessor_is_raz_wi, setup_1),
+        cmocka_unit_test_setup(several_targets_spare_one_that_is_off, setup),
         cmocka_unit_test_setup(several_targets_mean_the_lowest, setup),
         cmocka_unit_test_setup(icfgr_of_sgis_is_read_only, setup),
         cmocka_unit_test_setup(sgir_list_names_the_targets, setup),
