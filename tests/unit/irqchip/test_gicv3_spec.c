@@ -85,7 +85,7 @@ static void ctlr_has_fixed_ds_and_are(void **state)
     }
 }
 
-/* GICD_TYPER: 1020 INTIDs need 10 bits; no ESPI, LPIs, MBIs, SecurityExtn, RSS; No1N. */
+/* GICD_TYPER: 1020 INTIDs need 10 bits; no ESPI, LPIs, MBIs, SecurityExtn, RSS; No1N; A3V. */
 static void typer_tells_what_there_is(void **state)
 {
     struct gic_test *t = *state;
@@ -94,6 +94,7 @@ static void typer_tells_what_there_is(void **state)
     assert_int_equal(typer & 0x1f, 31);
     assert_int_equal(typer >> 19 & 0x1f, 9);
     assert_int_equal(typer >> 25 & 1, 1);
+    assert_int_equal(typer >> 24 & 1, 1);
     assert_int_equal(typer & ~(0x1fu | 0x1fu << 19 | 3u << 24), 0);
     store(t, 0, GICD_TYPER, ~typer);
     assert_int_equal(load(t, 5, GICD_TYPER), typer);
@@ -496,6 +497,21 @@ static void irouter_without_a_target_keeps_it_pending(void **state)
     }
 }
 
+/* GICD_TYPER.A3V, GICD_IROUTER<n>.Aff3, ICC_SGI1R_EL1.Aff3: level 3 counts like the others. */
+static void affinity_level_3(void **state)
+{
+    struct gic_test *t = *state;
+
+    t->vcpu[3].arch.mpidr = 0x580000000;
+    store64(t, 0, GICD_IROUTER + 8 * 40, UINT64_C(5) << 32);
+    line(t, 40, true);
+    assert_null(lr_of(0, 40));
+    assert_int_equal(lr_state(3, 40), VMM_LR_PENDING);
+    sysreg(t, 1, SGI1R, UINT64_C(5) << 48 | 1);
+    assert_int_equal(who(t, 0), 8);
+    assert_int_equal(rload64(t, frame(3, GICR_TYPER)), UINT64_C(5) << 56 | 3 << 8 | 1 << 4);
+}
+
 /* GICD_IROUTER<n>: written by halves, it moves at each. */
 static void irouter_by_halves_moves_it(void **state)
 {
@@ -605,6 +621,7 @@ int main(void)
         cmocka_unit_test_setup(sgi_registers_are_write_only, setup),
         cmocka_unit_test_setup(irouter_fields, setup),
         cmocka_unit_test_setup(irouter_without_a_target_keeps_it_pending, setup_clusters),
+        cmocka_unit_test_setup(affinity_level_3, setup),
         cmocka_unit_test_setup(irouter_by_halves_moves_it, setup_clusters),
         cmocka_unit_test_setup(every_spi_can_be_routed, setup_8),
         cmocka_unit_test_setup(interrupts_above_typer_do_not_exist, setup_8),
