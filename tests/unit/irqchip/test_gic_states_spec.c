@@ -636,6 +636,69 @@ static void own_writes_show_before_anyone_looks(void **state)
     assert_int_equal(acknowledge(t, 1), 42);
 }
 
+/* What one vCPU changes about an interrupt in another's list register gets there by itself. */
+static void changes_by_another_vcpu_take_effect(void **state)
+{
+    struct gic_test *t = *state;
+
+    trigger(t, 40, true);
+    route(t, 40, 1);
+    pulse(t, 40);
+    store8(t, 0, GICD_IPRIORITYR + 40, 0x48);
+    assert_int_equal(lr_of(1, 40)->priority, 0x48);
+    store(t, 0, GICD_IGROUPR + 4, bit(40));
+    assert_true(lr_of(1, 40)->group1);
+    store(t, 0, GICD_IGROUPR + 4, 0);
+    assert_false(lr_of(1, 40)->group1);
+    set_bits(t, GICD_ISACTIVER, 40);
+    assert_int_equal(lr_state(1, 40), VMM_LR_ACTIVE);
+    set_bits(t, GICD_ICACTIVER, 40);
+    assert_int_equal(lr_state(1, 40), VMM_LR_PENDING);
+    set_bits(t, GICD_ICPENDR, 40);
+    assert_nowhere(t, 40);
+    set_bits(t, GICD_ISPENDR, 40);
+    set_bits(t, GICD_ICENABLER, 40);
+    assert_nowhere(t, 40);
+}
+
+/* ICACTIVER: counts once, not for the next time that the interrupt is active. */
+static void clear_active_counts_once(void **state)
+{
+    struct gic_test *t = *state;
+
+    trigger(t, 40, true);
+    route(t, 40, 1);
+    for (unsigned i = 0; i < 3; i++) {
+        pulse(t, 40);
+        assert_int_equal(acknowledge(t, 1), 40);
+        vmm_vcpu_maintenance(&t->vcpu[1]);
+        settle(t);
+        assert_spi(t, 40, false, true);
+        store(t, i % 2, GICD_ICACTIVER + 4, bit(40));
+        assert_spi(t, 40, false, false);
+        assert_nowhere(t, 40);
+    }
+}
+
+/* ISACTIVER on SPIs of several vCPUs, more than list registers: each ends its own. */
+static void set_active_is_ended_by_each_target(void **state)
+{
+    struct gic_test *t = *state;
+
+    for (unsigned intid = 32; intid < 64; intid++) {
+        route(t, intid, intid % 4);
+    }
+    store(t, 3, GICD_ISACTIVER + 4, UINT32_MAX);
+    for (unsigned intid = 32; intid < 64; intid++) {
+        assert_int_equal(lr_state(intid % 4, intid), intid < 48 ? VMM_LR_ACTIVE : VMM_LR_INVALID);
+    }
+    for (unsigned intid = 32; intid < 64; intid++) {
+        deactivate(t, intid % 4, intid);
+        assert_int_equal(load(t, intid % 4, GICD_ISACTIVER + 4) & bit(intid), 0);
+    }
+    assert_int_equal(load(t, 0, GICD_ISACTIVER + 4), 0);
+}
+
 /* ISPENDR, ISACTIVER: read over and over, they tell what a vCPU does that has no reason to exit. */
 static void polling_ends(void **state)
 {
@@ -988,6 +1051,9 @@ int main(void)
         BOTH(retarget_before_anyone_looks),
         BOTH(taken_before_a_change_reached_it),
         BOTH(own_writes_show_before_anyone_looks),
+        BOTH(changes_by_another_vcpu_take_effect),
+        BOTH(clear_active_counts_once),
+        BOTH(set_active_is_ended_by_each_target),
         BOTH(polling_ends),
         BOTH(level_drops_after_it_was_taken),
         BOTH(sgi_after_an_unseen_acknowledge),
