@@ -58,7 +58,13 @@ void vmm_gic_touch(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b, uin
     uint32_t owned = bits & (bank->in_lr | bank->active);
 
     for (; owned != 0; owned &= owned - 1) {
-        attend(gic, bank->owner[gic_lowest(owned)], b);
+        unsigned i = gic_lowest(owned);
+
+        /* Active by a register write, or left by a vCPU that is off: its target can end it. */
+        if ((bank->in_lr >> i & 1) == 0) {
+            bank->owner[i] = (uint8_t)vmm_gic_route(gic, cpu, b, i);
+        }
+        attend(gic, bank->owner[i], b);
     }
     for (uint32_t left = bits & vmm_gic_ready(gic, bank); left != 0; left &= left - 1) {
         attend(gic, vmm_gic_route(gic, cpu, b, gic_lowest(left)), b);

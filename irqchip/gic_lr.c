@@ -378,6 +378,7 @@ void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu)
     vmm_gic_sync(gic, vcpu);
     if (vcpu->state == VMM_VCPU_OFF) {
         forget(gic, cpu);
+        vmm_gic_touch_all(gic); /* Another target may take what was for this one. */
         return;
     }
     q.count = 0;

@@ -54,17 +54,31 @@ uint64_t vmm_gic_enabler_read(void *dev, unsigned n)
     return read_bank(dev, n)->enabled;
 }
 
-/* One in a list register that is not known to be active has not been taken as far as we know. */
-uint64_t vmm_gic_pendr_read(void *dev, unsigned n)
+/*
+ * What is in list registers is known as of their vCPUs' last flush: let them do another, so that a
+ * guest that polls gets an answer.
+ */
+static const struct vmm_gic_bank *read_state(void *dev, unsigned n)
 {
     const struct vmm_gic_bank *bank = read_bank(dev, n);
 
-    return gic_pending(bank) | (bank->in_lr & ~bank->active & ~bank->drop);
+    if (bank->in_lr != 0) {
+        touch(dev, n, bank->in_lr);
+    }
+    return bank;
+}
+
+/* A latch that is in a list register has not been taken as far as we know. */
+uint64_t vmm_gic_pendr_read(void *dev, unsigned n)
+{
+    const struct vmm_gic_bank *bank = read_state(dev, n);
+
+    return gic_pending(bank) | bank->sent;
 }
 
 uint64_t vmm_gic_activer_read(void *dev, unsigned n)
 {
-    return read_bank(dev, n)->active;
+    return read_state(dev, n)->active;
 }
 
 void vmm_gic_ctlr_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
@@ -140,22 +154,15 @@ void vmm_gic_icpendr_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
 
 void vmm_gic_isactiver_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
 {
-    const struct gic_view *view = dev;
     struct vmm_gic_bank *bank = view_bank(dev, n);
     uint32_t bits = (uint32_t)value & gic_implemented(n);
 
     (void)mask;
-    if (bank == NULL) {
-        return;
+    if (bank != NULL) {
+        bank->active |= bits;
+        bank->drop &= ~bits;
+        touch(dev, n, bits);
     }
-    for (uint32_t left = bits & ~bank->active & ~bank->in_lr; left != 0; left &= left - 1) {
-        unsigned i = gic_lowest(left);
-
-        bank->owner[i] = (uint8_t)vmm_gic_route(view->gic, view->cpu, n, i);
-    }
-    bank->active |= bits;
-    bank->drop &= ~bits;
-    touch(dev, n, bits);
 }
 
 /* A list register that has it lets go of it at its vCPU's next flush: see `drop`. */

@@ -7,6 +7,7 @@
 #include "gic_model.h"
 
 #include <vmm/bits.h>
+#include <vmm/vcpu.h>
 
 /* 4.3.15 GICD_SGIR */
 #define SGIR_FILTER BITS(25, 24)
@@ -20,7 +21,7 @@ static unsigned cpu_mask(const struct vmm_gic *gic)
 }
 
 /*
- * 3.2.3, 1-N model: exactly one of the targets handles an SPI; the lowest, as in Linux KVM.
+ * 3.2.3, 1-N model: exactly one of the targets handles an SPI; the lowest that is on.
  * 4.3.12: in a uniprocessor, everything goes to the one processor.
  */
 static unsigned route(const struct vmm_gic *gic, unsigned intid)
@@ -29,6 +30,11 @@ static unsigned route(const struct vmm_gic *gic, unsigned intid)
 
     if (gic->vm->vcpu_count == 1) {
         return 0;
+    }
+    for (unsigned left = targets; left != 0; left &= left - 1) {
+        if (vmm_vcpu_is_on(&gic->vm->vcpu[gic_lowest(left)])) {
+            return gic_lowest(left);
+        }
     }
     return targets != 0 ? gic_lowest(targets) : GIC_NOBODY;
 }

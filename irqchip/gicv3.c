@@ -60,13 +60,13 @@ static uint64_t ctlr_read(void *dev, unsigned n)
     return view->gic->ctlr | CTLR_ARE | CTLR_DS;
 }
 
-/* GICD_TYPER: 10 bits of INTID, no 1 of N; CPUNumber is 0 as ARE is fixed. */
+/* GICD_TYPER: No1N, A3V, 10 bits of INTID; CPUNumber is 0 as ARE is fixed. */
 static uint64_t typer_read(void *dev, unsigned n)
 {
     const struct gic_view *view = dev;
 
     (void)n;
-    return BIT(25) | FIELD_PREP(BITS(23, 19), 9) |
+    return BIT(25) | BIT(24) | FIELD_PREP(BITS(23, 19), 9) |
            FIELD_PREP(BITS(4, 0), view->gic->spi_count / 32u);
 }
 

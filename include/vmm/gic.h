@@ -46,7 +46,7 @@ struct vmm_gic_bank {
     uint32_t drop;          /**< Deactivated by a register write while in_lr. */
     uint8_t priority[32];   /**< Low three bits zero: a list register has 32 levels. */
     uint8_t target[32];     /**< v2 SPIs: the GICD_ITARGETSR byte. */
-    uint8_t owner[32];      /**< vCPU in whose list register, or on which active. */
+    uint8_t owner[32];      /**< vCPU in whose list register; active in none: its target. */
     uint8_t sgi_source[16]; /**< v2, private bank: CPUs with this SGI pending. */
 };
 

@@ -59,7 +59,7 @@ static void tables_are_valid(void **state)
     assert_true(vmm_reg_bank_valid(&vmm_gicv3_redist_bank));
 }
 
-/* GICD_CTLR: ARE and DS fixed. GICD_TYPER: No1N, 10 INTID bits. GICD_PIDR2, GICR_PIDR2. */
+/* GICD_CTLR: ARE and DS fixed. GICD_TYPER: No1N, A3V, 10 INTID bits. GICD_PIDR2, GICR_PIDR2. */
 static void identification(void **state)
 {
     struct gic_test *t = *state;
@@ -68,7 +68,7 @@ static void identification(void **state)
     assert_int_equal(load(t, 0, GICD_CTLR), 0x50);
     store(t, 0, GICD_CTLR, UINT32_MAX);
     assert_int_equal(load(t, 0, GICD_CTLR), 0x53);
-    assert_int_equal(load(t, 0, GICD_TYPER), 2 | 9u << 19 | 1u << 25);
+    assert_int_equal(load(t, 0, GICD_TYPER), 2 | 9u << 19 | 3u << 24);
     assert_int_equal(load(t, 0, 0xffe8) >> 4, 3);
     assert_int_equal(rload(t, 0, frame(2, 0xffe8)) >> 4, 3);
 }
