@@ -96,6 +96,7 @@ static void leave_guest(struct fuzz_input *in, struct vmm_vcpu *vcpu)
     exit.esr = syndrome(in, ec);
     exit.ipa = address(in);
     exit.far = exit.ipa;
+    exit.far_unknown = (fuzz_take(in, 1) & 1) != 0;
     vmm_vcpu_exit(vcpu, &exit);
     CHECK(fake.log_lines - lines <= LOG_LINES_PER_EXIT);
 }
