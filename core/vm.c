@@ -42,7 +42,7 @@ void vmm_vm_start(struct vmm_vm *vm, vmm_gpa_t entry, uint64_t arg)
 }
 
 /* The kick makes a vCPU that executes on another CPU leave the guest. */
-static void stop(struct vmm_vm *vm, enum vmm_vm_state state)
+void vmm_vm_stop(struct vmm_vm *vm, enum vmm_vm_state state)
 {
     vm->state = state;
     for (size_t i = 0; i < vm->vcpu_count; i++) {
@@ -56,11 +56,6 @@ static void stop(struct vmm_vm *vm, enum vmm_vm_state state)
             vmm_host_vcpu_kick(vcpu);
         }
     }
-}
-
-void vmm_vm_stop(struct vmm_vm *vm, enum vmm_vm_state state)
-{
-    stop(vm, state);
 }
 
 void vmm_vm_reset(struct vmm_vm *vm)
@@ -88,7 +83,7 @@ void vmm_vm_crash(struct vmm_vcpu *vcpu, const char *fmt, ...)
     va_end(args);
     vmm_log(&vm->log, VMM_LOG_ERROR, "VM crashed: vCPU %u: %s", vcpu->id, reason);
     vmm_arch_report(vcpu);
-    stop(vm, VMM_VM_CRASHED);
+    vmm_vm_stop(vm, VMM_VM_CRASHED);
     vcpu->state = VMM_VCPU_CRASHED;
 }
 
