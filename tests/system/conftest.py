@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import re
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -37,6 +39,18 @@ class Console(pexpect.spawn):
         self.expect(r"begin\r+\n(.*)done=(\d+)\r+\n")
         assert self.match[2] == "0", self.match[1]
         return self.match[1]
+
+    def check_debian(self, controller: str) -> None:
+        """What a healthy Debian shows at its shell; `controller` as Linux names the GIC."""
+        assert "aarch64" in self.shell("uname -m")
+        interrupts = self.shell("cat /proc/interrupts")
+        assert re.search(rf"[1-9]\d* +{controller} +27 Level +arch_timer", interrupts)
+        assert re.search(rf"[1-9]\d* +{controller} +33 Level +uart-pl011", interrupts)
+        assert re.search("Err: +0", interrupts)
+        assert abs(int(self.shell("date +%s").split()[0]) - time.time()) < 120
+        # Input longer than the UART's FIFO arrives whole.
+        text = "x" * 900
+        assert text in self.shell(f"echo {text} | tr x x")
 
     def login(self) -> None:
         """Wait for Debian's shell."""

@@ -1,9 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """An unmodified Debian kernel, from its first line to power-off."""
 
-import re
-import time
-
 import pytest
 
 pytestmark = pytest.mark.system
@@ -17,17 +14,7 @@ CPUS = ["cortex-a53", "cortex-a57", "cortex-a72", "max"]
 def test_shell(run, gic):
     guest = run("--gic", gic)
     guest.login()
-
-    assert "aarch64" in guest.shell("uname -m")
-    interrupts = guest.shell("cat /proc/interrupts")
-    assert re.search(r"[1-9]\d* +GIC(v3|-0) +27 Level +arch_timer", interrupts)
-    assert re.search(r"[1-9]\d* +GIC(v3|-0) +33 Level +uart-pl011", interrupts)
-    assert re.search("Err: +0", interrupts)
-    assert abs(int(guest.shell("date +%s").split()[0]) - time.time()) < 120
-    # Input longer than the UART's FIFO arrives whole.
-    text = "x" * 900
-    assert text in guest.shell(f"echo {text} | tr x x")
-
+    guest.check_debian("GICv3" if gic == 3 else "GIC-0")
     guest.sendline("poweroff")
     assert guest.ended() == 0
 

@@ -6,7 +6,6 @@ The programs have to be there: `make microkit`.
 
 import os
 import re
-import time
 
 import pytest
 
@@ -22,13 +21,7 @@ ON_SEL4 = ("--host", "microkit", "--gic", 2)
 def test_shell_reboot_power_off(run, config):
     guest = run(*ON_SEL4, "--config", config)
     guest.login()
-    interrupts = guest.shell("cat /proc/interrupts")
-    assert re.search(r"[1-9]\d* +GIC-0 +27 Level +arch_timer", interrupts)
-    assert re.search(r"[1-9]\d* +GIC-0 +33 Level +uart-pl011", interrupts)
-    assert re.search("Err: +0", interrupts)
-    assert abs(int(guest.shell("date +%s").split()[0]) - time.time()) < 120
-    text = "x" * 900
-    assert text in guest.shell(f"echo {text} | tr x x")
+    guest.check_debian("GIC-0")
     guest.shell("touch /tmp/gone")
     guest.sendline("reboot")
     guest.login()
