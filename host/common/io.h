@@ -7,3 +7,4 @@
 
 uint32_t host_io_read32(uintptr_t address);
 void host_io_write32(uintptr_t address, uint32_t value);
+void host_io_write8(uintptr_t address, uint8_t value);

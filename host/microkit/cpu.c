@@ -24,7 +24,7 @@ void host_io_write32(uintptr_t address, uint32_t value)
     __asm__ volatile("str %w0, [%1]" : : "r"(value), "r"(address) : "memory");
 }
 
-void mk_io_write8(uintptr_t address, uint8_t value)
+void host_io_write8(uintptr_t address, uint8_t value)
 {
     __asm__ volatile("strb %w0, [%1]" : : "r"(value), "r"(address) : "memory");
 }

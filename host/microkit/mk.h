@@ -124,7 +124,6 @@ enum mk_stop { MK_STOP_OFF, MK_STOP_GUEST_CRASHED, MK_STOP_HOST_CRASHED };
 void mk_stop(enum mk_stop why);
 
 /* cpu.c: the instructions that C does not have; tests have their own. */
-void mk_io_write8(uintptr_t address, uint8_t value);
 uint64_t mk_cpu_counter(void);
 uint64_t mk_cpu_counter_hz(void);
 /** Let the physical timer fire at `deadline`; UINT64_MAX: off. */

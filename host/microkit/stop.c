@@ -25,7 +25,7 @@ static void panic(uint8_t event)
     }
     host_io_write32(config + PCI_BAR0, (uint32_t)vessel_panic_paddr);
     host_io_write32(config + PCI_COMMAND, PCI_COMMAND_MEMORY);
-    mk_io_write8((uintptr_t)vessel_panic, event);
+    host_io_write8((uintptr_t)vessel_panic, event);
 }
 
 /* DEN 0022, 5.9. The kernel makes the call for us. */

@@ -210,7 +210,7 @@ void host_io_write32(uintptr_t address, uint32_t value)
     }
 }
 
-void mk_io_write8(uintptr_t address, uint8_t value)
+void host_io_write8(uintptr_t address, uint8_t value)
 {
     if (address == DOUBLE_PANIC) {
         kernel.panic |= value;

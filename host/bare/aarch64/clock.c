@@ -5,14 +5,14 @@
 
 #include <vmm/host.h>
 
-#include "mmio.h"
+#include "io.h"
 #include "sysreg.h"
 
 static uint64_t wall_at_zero; /* Date when the counter was 0. */
 
 void bare_clock_init(void)
 {
-    wall_at_zero = io_read32(bare_platform.rtc) - vmm_host_counter() / vmm_host_counter_hz();
+    wall_at_zero = host_io_read32(bare_platform.rtc) - vmm_host_counter() / vmm_host_counter_hz();
 }
 
 uint64_t vmm_host_counter(void)

@@ -9,7 +9,6 @@
 #include <vmm/host.h>
 
 #include "io.h"
-#include "mmio.h"
 #include "sysreg.h"
 
 /* HCR_EL2 */
@@ -85,12 +84,17 @@ void vmm_host_private_irq_ack(struct vmm_vcpu *vcpu, uint32_t intid)
 
 uint32_t host_io_read32(uintptr_t address)
 {
-    return io_read32(address);
+    return *(volatile uint32_t *)address;
 }
 
 void host_io_write32(uintptr_t address, uint32_t value)
 {
-    io_write32(address, value);
+    *(volatile uint32_t *)address = value;
+}
+
+void host_io_write8(uintptr_t address, uint8_t value)
+{
+    *(volatile uint8_t *)address = value;
 }
 
 /* To the point of coherency; a guest starts with its caches off. */

@@ -49,13 +49,3 @@ _Noreturn void vmm_host_panic(const char *file, int line_number, const char *wha
     host_uart_puts(text);
     bare_stop(BARE_STOP_HOST_CRASHED);
 }
-
-/* The library's libfdt is built with stack protection (-fstack-protector-strong). */
-extern uintptr_t __stack_chk_guard;
-uintptr_t __stack_chk_guard = 0x00ff0a0d5ec0de01;
-_Noreturn void __stack_chk_fail(void);
-
-_Noreturn void __stack_chk_fail(void)
-{
-    vmm_host_panic(__FILE__, __LINE__, "a stack buffer overflowed");
-}

@@ -4,7 +4,7 @@
 
 #include <vmm/bits.h>
 
-#include "mmio.h"
+#include "io.h"
 
 #define GICD_CTLR 0x000u
 #define GICD_ISENABLER 0x100u
@@ -35,9 +35,9 @@
 
 static void route(uint32_t intid)
 {
-    io_write8(bare_platform.gicd + GICD_IPRIORITYR + intid, PRIORITY);
+    host_io_write8(bare_platform.gicd + GICD_IPRIORITYR + intid, PRIORITY);
     if (intid >= 32) {
-        io_write8(bare_platform.gicd + GICD_ITARGETSR + intid, 1);
+        host_io_write8(bare_platform.gicd + GICD_ITARGETSR + intid, 1);
     }
 }
 
@@ -45,40 +45,40 @@ static void enable(uint32_t intid, bool on)
 {
     uintptr_t word = intid / 32 * 4;
 
-    io_write32(bare_platform.gicd + (on ? GICD_ISENABLER : GICD_ICENABLER) + word,
-               1u << intid % 32);
+    host_io_write32(bare_platform.gicd + (on ? GICD_ISENABLER : GICD_ICENABLER) + word,
+                    1u << intid % 32);
 }
 
 static void init(void)
 {
-    io_write32(bare_platform.gicd + GICD_CTLR, 1);
+    host_io_write32(bare_platform.gicd + GICD_CTLR, 1);
 }
 
 static void init_cpu(void)
 {
-    io_write32(bare_platform.gicc + GICC_PMR, 0xff);
-    io_write32(bare_platform.gicc + GICC_CTLR, 1);
+    host_io_write32(bare_platform.gicc + GICC_PMR, 0xff);
+    host_io_write32(bare_platform.gicc + GICC_CTLR, 1);
 }
 
 static uint32_t ack(void)
 {
-    return io_read32(bare_platform.gicc + GICC_IAR);
+    return host_io_read32(bare_platform.gicc + GICC_IAR);
 }
 
 static void eoi(uint32_t acknowledged)
 {
-    io_write32(bare_platform.gicc + GICC_EOIR, acknowledged);
+    host_io_write32(bare_platform.gicc + GICC_EOIR, acknowledged);
 }
 
 /* QEMU's `virt` numbers the CPU interfaces as it does the CPUs. */
 static void send_sgi(unsigned cpu)
 {
-    io_write32(bare_platform.gicd + GICD_SGIR, (uint32_t)FIELD_PREP(SGIR_TARGETS, 1u << cpu));
+    host_io_write32(bare_platform.gicd + GICD_SGIR, (uint32_t)FIELD_PREP(SGIR_TARGETS, 1u << cpu));
 }
 
 static unsigned lr_count(void)
 {
-    unsigned n = (io_read32(bare_platform.gich + GICH_VTR) & 0x3f) + 1;
+    unsigned n = (host_io_read32(bare_platform.gich + GICH_VTR) & 0x3f) + 1;
 
     return n < VMM_LR_MAX ? n : VMM_LR_MAX;
 }
@@ -89,17 +89,18 @@ static void lr_write(unsigned n, const struct vmm_lr *lr)
                    FIELD_PREP(LR_PRIORITY, lr->priority >> 3) | FIELD_PREP(LR_STATE, lr->state) |
                    (lr->eoi ? LR_EOI : 0) | (lr->group1 ? LR_GRP1 : 0);
 
-    io_write32(bare_platform.gich + GICH_LR + 4 * n, (uint32_t)raw);
+    host_io_write32(bare_platform.gich + GICH_LR + 4 * n, (uint32_t)raw);
 }
 
 static enum vmm_lr_state lr_state(unsigned n)
 {
-    return (enum vmm_lr_state)FIELD_GET(LR_STATE, io_read32(bare_platform.gich + GICH_LR + 4 * n));
+    return (enum vmm_lr_state)FIELD_GET(LR_STATE,
+                                        host_io_read32(bare_platform.gich + GICH_LR + 4 * n));
 }
 
 static void notify_empty(bool on)
 {
-    io_write32(bare_platform.gich + GICH_HCR, (uint32_t)(HCR_EN | (on ? HCR_NPIE : 0)));
+    host_io_write32(bare_platform.gich + GICH_HCR, (uint32_t)(HCR_EN | (on ? HCR_NPIE : 0)));
 }
 
 static void reset_guest(void)
@@ -109,8 +110,8 @@ static void reset_guest(void)
     for (unsigned i = 0; i < lr_count(); i++) {
         lr_write(i, &none);
     }
-    io_write32(bare_platform.gich + GICH_VMCR, 0);
-    io_write32(bare_platform.gich + GICH_APR, 0);
+    host_io_write32(bare_platform.gich + GICH_VMCR, 0);
+    host_io_write32(bare_platform.gich + GICH_APR, 0);
     notify_empty(false);
 }
 

@@ -4,7 +4,7 @@
 
 #include <vmm/bits.h>
 
-#include "mmio.h"
+#include "io.h"
 #include "sysreg.h"
 
 #define GICD_CTLR 0x000u
@@ -53,23 +53,23 @@ static void route(uint32_t intid)
     uintptr_t f = frame(intid);
     uintptr_t group = f + GICD_IGROUPR + intid / 32 * 4;
 
-    io_write8(f + GICD_IPRIORITYR + intid, PRIORITY);
-    io_write32(group, io_read32(group) | 1u << intid % 32);
+    host_io_write8(f + GICD_IPRIORITYR + intid, PRIORITY);
+    host_io_write32(group, host_io_read32(group) | 1u << intid % 32);
     if (intid >= 32) {
-        io_write32(f + GICD_IROUTER + 8 * intid, 0);
-        io_write32(f + GICD_IROUTER + 8 * intid + 4, 0);
+        host_io_write32(f + GICD_IROUTER + 8 * intid, 0);
+        host_io_write32(f + GICD_IROUTER + 8 * intid + 4, 0);
     }
 }
 
 static void enable(uint32_t intid, bool on)
 {
-    io_write32(frame(intid) + (on ? GICD_ISENABLER : GICD_ICENABLER) + intid / 32 * 4,
-               1u << intid % 32);
+    host_io_write32(frame(intid) + (on ? GICD_ISENABLER : GICD_ICENABLER) + intid / 32 * 4,
+                    1u << intid % 32);
 }
 
 static void init(void)
 {
-    io_write32(bare_platform.gicd + GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_ENABLE_GRP1);
+    host_io_write32(bare_platform.gicd + GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_ENABLE_GRP1);
 }
 
 static void init_cpu(void)
@@ -78,8 +78,8 @@ static void init_cpu(void)
 
     sysreg_write(ICC_SRE_EL2, SRE_ALL);
     isb();
-    io_write32(waker, io_read32(waker) & ~(uint32_t)GICR_WAKER_SLEEP);
-    while ((io_read32(waker) & GICR_WAKER_CHILDREN_ASLEEP) != 0) {
+    host_io_write32(waker, host_io_read32(waker) & ~(uint32_t)GICR_WAKER_SLEEP);
+    while ((host_io_read32(waker) & GICR_WAKER_CHILDREN_ASLEEP) != 0) {
     }
     sysreg_write(ICC_PMR_EL1, 0xff);
     sysreg_write(ICC_IGRPEN1_EL1, 1);

@@ -8,7 +8,6 @@
 
 #include "sysreg.h"
 
-#define ESR_EC BITS(31, 26)
 #define HPFAR_FIPA BITS(43, 4)
 #define PAGE_OFFSET BITS(11, 0)
 

@@ -8,7 +8,7 @@
 #include "bare.h"
 #include "uart.h"
 
-#include "mmio.h"
+#include "io.h"
 #include "sysreg.h"
 
 #define PSCI_SYSTEM_OFF 0x84000008u
@@ -28,9 +28,9 @@ void bare_stop_init(void)
     for (unsigned slot = 0; bare_platform.ecam != 0 && slot < PCI_SLOTS; slot++) {
         uintptr_t config = bare_platform.ecam + ((uintptr_t)slot << PCI_SLOT_SHIFT);
 
-        if (io_read32(config) == PVPANIC_ID) {
-            io_write32(config + PCI_BAR0, (uint32_t)bare_platform.pci_mmio);
-            io_write32(config + PCI_COMMAND, PCI_COMMAND_MEMORY);
+        if (host_io_read32(config) == PVPANIC_ID) {
+            host_io_write32(config + PCI_BAR0, (uint32_t)bare_platform.pci_mmio);
+            host_io_write32(config + PCI_COMMAND, PCI_COMMAND_MEMORY);
             pvpanic = bare_platform.pci_mmio;
             return;
         }
@@ -48,10 +48,10 @@ _Noreturn void bare_stop(enum bare_stop why)
 {
     host_uart_flush();
     if (why == BARE_STOP_GUEST_CRASHED && pvpanic != 0) {
-        io_write8(pvpanic, PVPANIC_CRASHLOADED);
+        host_io_write8(pvpanic, PVPANIC_CRASHLOADED);
     }
     if (why != BARE_STOP_OFF && pvpanic != 0) {
-        io_write8(pvpanic, PVPANIC_PANICKED);
+        host_io_write8(pvpanic, PVPANIC_PANICKED);
     } else {
         system_off(); /* Not after a panic: QEMU would exit with the status of the later one. */
     }
