@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Power State Coordination Interface 1.1. Spec: DEN 0022, chapter 5.
- * Not offered: CPU_SUSPEND and the optional functions. SYSTEM_OFF and SYSTEM_RESET take the whole
- * VM, with all vCPUs.
+ * Of the optional functions only SYSTEM_RESET2 is offered. SYSTEM_OFF and the resets take the whole
+ * VM, with all vCPUs. CPU_ON has done its work when it returns: no vCPU is ever ON_PENDING.
  */
 #include <vmm/mem.h>
 
@@ -10,6 +10,11 @@
 
 #define PSCI_1_1 0x10001
 #define NO_TRUSTED_OS 2 /* MIGRATE_INFO_TYPE: nothing to migrate. */
+
+/* power_state, original format (5.4.2.1): StateID 0 and affinity level 0 are all there is. */
+#define POWER_STATE_POWERDOWN BIT(16)
+/* SYSTEM_RESET2: the one architectural reset_type (5.11). */
+#define SYSTEM_WARM_RESET 0
 
 enum psci_error {
     PSCI_SUCCESS = 0,
@@ -75,6 +80,24 @@ static bool entry_valid(const struct vmm_vm *vm, uint64_t entry)
     return entry % 4 == 0 && vmm_mem_contains(&vm->mem, VMM_GPA(entry), 4);
 }
 
+/*
+ * Every state is standby: a power-down request may be met by a shallower state, and returns then
+ * (5.4.3).  */
+static bool cpu_suspend(struct vmm_vcpu *vcpu, uint32_t fid, int64_t *x0)
+{
+    uint32_t power_state = (uint32_t)vmm_a64_smccc_arg(vcpu, fid, 1);
+
+    if ((power_state & ~POWER_STATE_POWERDOWN) != 0) {
+        *x0 = PSCI_INVALID_PARAMETERS;
+    } else if (power_state != 0 && !entry_valid(vcpu->vm, vmm_a64_smccc_arg(vcpu, fid, 2))) {
+        *x0 = PSCI_INVALID_ADDRESS;
+    } else {
+        *x0 = PSCI_SUCCESS;
+        vmm_vcpu_wait(vcpu);
+    }
+    return true;
+}
+
 static bool cpu_on(struct vmm_vcpu *vcpu, uint32_t fid, int64_t *x0)
 {
     struct vmm_vcpu *target = find_vcpu(vcpu->vm, vmm_a64_smccc_arg(vcpu, fid, 1));
@@ -133,18 +156,25 @@ static bool system_reset(struct vmm_vcpu *vcpu, uint32_t fid, int64_t *x0)
     return false;
 }
 
+/* Warm or cold, a reset is one: nothing of a VM is kept over either. */
+static bool system_reset2(struct vmm_vcpu *vcpu, uint32_t fid, int64_t *x0)
+{
+    if ((uint32_t)vmm_a64_smccc_arg(vcpu, fid, 1) != SYSTEM_WARM_RESET) {
+        *x0 = PSCI_INVALID_PARAMETERS;
+        return true;
+    }
+    return system_reset(vcpu, fid, x0);
+}
+
 static bool psci_features(struct vmm_vcpu *vcpu, uint32_t fid, int64_t *x0);
 
 /* By function number (table 5.1.1 and following). */
 static const struct psci_fn functions[] = {
-    [0x0] = { psci_version, false },
-    [0x2] = { cpu_off, false },
-    [0x3] = { cpu_on, true },
-    [0x4] = { affinity_info, true },
-    [0x6] = { migrate_info_type, false },
-    [0x8] = { system_off, false },
-    [0x9] = { system_reset, false },
-    [0xa] = { psci_features, false },
+    [0x0] = { psci_version, false },  [0x1] = { cpu_suspend, true },
+    [0x2] = { cpu_off, false },       [0x3] = { cpu_on, true },
+    [0x4] = { affinity_info, true },  [0x6] = { migrate_info_type, false },
+    [0x8] = { system_off, false },    [0x9] = { system_reset, false },
+    [0xa] = { psci_features, false }, [0x12] = { system_reset2, true },
 };
 
 /* NULL unless `fid`, of this owner, names a function that is offered. */

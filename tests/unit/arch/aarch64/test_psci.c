@@ -6,12 +6,15 @@
 #define EC_SMC 0x17u
 #define SMC64 0x40000000u
 #define PSCI_VERSION 0x84000000u
+#define CPU_SUSPEND 0x84000001u
 #define CPU_OFF 0x84000002u
 #define CPU_ON 0x84000003u
 #define AFFINITY_INFO 0x84000004u
 #define SYSTEM_OFF 0x84000008u
 #define SYSTEM_RESET 0x84000009u
 #define PSCI_FEATURES 0x8400000au
+#define SYSTEM_RESET2 0x84000012u
+#define POWERDOWN 0x10000u
 #define ENTRY (RIG_RAM + 0x200u)
 #define HIGH 0xdeadbeef00000000u
 
@@ -55,10 +58,10 @@ static void what_is_no_call_of_ours_is_not_supported(void **state)
         0,          0xffffffff, 0x04000000, 0x44000003, /* Yielding, unknown owner. */
         0x81000000, 0x82000000, 0x83000000, 0x85000000, /* CPU, SiP, OEM, standard hypervisor. */
         0xb0000000, 0xb2000000, 0x8400000b, 0x8400ffff, /* Trusted; past the table. */
-        0x84000001, 0xc4000001, 0x84000005, 0x84000007, /* CPU_SUSPEND, MIGRATE. */
+        0x84000005, 0xc4000005, 0x84000007, 0x8400000e, /* MIGRATE, SYSTEM_SUSPEND. */
         0xc4000000, 0xc4000002, 0xc4000008, 0xc400000a, /* No SMC64 version. */
         0x84020000, 0x84800003, 0x80020000, 0xc0000000, /* Reserved bits. */
-        0x80000002, 0x80008000, 0x84000012, 0x8600ff00, /* SOC_ID, WORKAROUND_1, RESET2. */
+        0x80000002, 0x80008000, 0x84000013, 0x8600ff00, /* SOC_ID, WORKAROUND_1, MEM_PROTECT. */
     };
     struct rig *r = *state;
 
@@ -122,12 +125,24 @@ static void vendor_calls_identify_vessel(void **state)
 static void features_tells_the_truth(void **state)
 {
     static const uint32_t yes[] = {
-        0x80000000,    PSCI_VERSION,          CPU_OFF,    CPU_ON,     CPU_ON | SMC64,
-        AFFINITY_INFO, AFFINITY_INFO | SMC64, 0x84000006, SYSTEM_OFF, SYSTEM_RESET,
-        PSCI_FEATURES
+        0x80000000,
+        PSCI_VERSION,
+        CPU_OFF,
+        CPU_ON,
+        CPU_ON | SMC64,
+        AFFINITY_INFO,
+        AFFINITY_INFO | SMC64,
+        0x84000006,
+        SYSTEM_OFF,
+        SYSTEM_RESET,
+        PSCI_FEATURES,
+        CPU_SUSPEND,
+        CPU_SUSPEND | SMC64,
+        SYSTEM_RESET2,
+        SYSTEM_RESET2 | SMC64,
     };
-    static const uint32_t no[] = { 0,          0x80000001, 0x84000001, 0xc4000001,
-                                   0x84000005, 0x84000012, 0xc4000000, 0x04000003,
+    static const uint32_t no[] = { 0,          0x80000001, 0x8400000c, 0xc400000c,
+                                   0x84000005, 0x84000014, 0xc4000000, 0x04000003,
                                    0x86000003, 0xffffffff, 0x8400ffff };
     struct rig *r = *state;
 
@@ -227,6 +242,43 @@ static void cpu_off_and_on_again(void **state)
     assert_int_equal(r->vcpu[1].state, VMM_VCPU_RUNNING);
 }
 
+/* 5.4: back with SUCCESS at the instruction behind the call, as from WFI. */
+static void cpu_suspend_waits_for_an_interrupt(void **state)
+{
+    static const struct args states[] = { { .x1 = HIGH }, { .x1 = POWERDOWN, .x2 = ENTRY } };
+    struct rig *r = *state;
+
+    for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
+        assert_int_equal(call(r, CPU_SUSPEND | SMC64, states[i]), 0);
+        assert_int_equal(r->vcpu[0].state, VMM_VCPU_WAITING);
+        r->irq_pending = true;
+        vmm_vcpu_attend(&r->vcpu[0]);
+        vmm_vm_settle(&r->vm);
+        assert_int_equal(r->vcpu[0].state, VMM_VCPU_RUNNING);
+        assert_int_equal(reg(r, VMM_REG_PC), RIG_PC);
+        r->irq_pending = false;
+    }
+    r->irq_pending = true;
+    assert_int_equal(call0(r, CPU_SUSPEND), 0);
+    assert_int_equal(r->vcpu[0].state, VMM_VCPU_RUNNING);
+}
+
+static void cpu_suspend_refuses_what_is_wrong(void **state)
+{
+    static const uint64_t bad_state[] = { 1, 0x8000, 0x20000, 0x1000000, 0x2010000, 0x80000000 };
+    struct rig *r = *state;
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad_state); i++) {
+        assert_int_equal(
+            call(r, CPU_SUSPEND | SMC64, (struct args) { .x1 = bad_state[i], .x2 = ENTRY }), -2);
+    }
+    assert_int_equal(
+        call(r, CPU_SUSPEND | SMC64, (struct args) { .x1 = POWERDOWN, .x2 = ENTRY + 1 }), -9);
+    assert_int_equal(
+        call(r, CPU_SUSPEND | SMC64, (struct args) { .x1 = POWERDOWN, .x2 = RIG_DEVICE }), -9);
+    assert_int_equal(r->vcpu[0].state, VMM_VCPU_RUNNING);
+}
+
 static void cpu_off_of_the_last_stops_the_vm(void **state)
 {
     struct rig *r = *state;
@@ -282,6 +334,19 @@ static void system_off_and_reset_take_all_vcpus(void **state)
     assert_int_equal(r->vcpu[1].state, VMM_VCPU_OFF);
 }
 
+static void system_reset2_knows_the_warm_reset(void **state)
+{
+    static const uint64_t bad_type[] = { 1, 0x7fffffff, 0x80000000, 0xffffffff };
+    struct rig *r = *state;
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad_type); i++) {
+        assert_int_equal(call(r, SYSTEM_RESET2 | SMC64, (struct args) { .x1 = bad_type[i] }), -2);
+    }
+    assert_int_equal(r->vm.state, VMM_VM_RUNNING);
+    call(r, SYSTEM_RESET2 | SMC64, (struct args) { .x1 = HIGH, .x2 = 77 });
+    assert_int_equal(r->vm.state, VMM_VM_RESET_REQUESTED);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -297,10 +362,13 @@ int main(void)
         cmocka_unit_test_setup(cpu_on_refuses_what_is_wrong, rig_setup),
         cmocka_unit_test_setup(cpu_on_of_one_that_is_on, rig_setup),
         cmocka_unit_test_setup(cpu_off_and_on_again, rig_setup),
+        cmocka_unit_test_setup(cpu_suspend_waits_for_an_interrupt, rig_setup),
+        cmocka_unit_test_setup(cpu_suspend_refuses_what_is_wrong, rig_setup),
         cmocka_unit_test_setup(cpu_off_of_the_last_stops_the_vm, rig_setup),
         cmocka_unit_test_setup(virtual_time_survives_the_first_vcpu, rig_setup),
         cmocka_unit_test_setup(affinity_info_knows_level_0_only, rig_setup),
         cmocka_unit_test_setup(system_off_and_reset_take_all_vcpus, rig_setup),
+        cmocka_unit_test_setup(system_reset2_knows_the_warm_reset, rig_setup),
     };
     return cmocka_run_group_tests_name("aarch64 psci", tests, NULL, NULL);
 }
