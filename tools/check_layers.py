@@ -30,6 +30,7 @@ LAYERS = {
 # The layer that a public header belongs to: core, but for these.
 PUBLIC = {
     "gic.h": "irqchip",
+    "gicv2m.h": "irqchip",
     "erased_flash.h": "devices",
     "pl011.h": "devices",
     "pl031.h": "devices",

@@ -9,7 +9,7 @@
 #include <vmm/err.h>
 
 /** Phandles of nodes that others refer to. */
-enum vmm_fdt_phandle { VMM_PHANDLE_GIC = 1, VMM_PHANDLE_APB_CLOCK = 2 };
+enum vmm_fdt_phandle { VMM_PHANDLE_GIC = 1, VMM_PHANDLE_APB_CLOCK = 2, VMM_PHANDLE_MSI = 3 };
 
 /** A device tree under construction. After the first error the calls do nothing. */
 struct vmm_fdt {

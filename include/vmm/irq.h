@@ -16,3 +16,11 @@ static inline void vmm_irq_set(const struct vmm_irq_line *line, bool level)
 {
     line->set(line->chip, line->input, level);
 }
+
+/** A rising edge and a falling one: one interrupt where the input is edge-triggered, none where it
+ * is level-sensitive. The wire is low before. */
+static inline void vmm_irq_pulse(const struct vmm_irq_line *line)
+{
+    vmm_irq_set(line, true);
+    vmm_irq_set(line, false);
+}
