@@ -12,6 +12,8 @@
 
 /** Most CPUs that the host uses: one a vCPU. */
 #define BARE_MAX_CPUS VMM_MAX_VCPUS
+/** Channels of one VM, at most. */
+#define BARE_MAX_CHANNELS 64
 
 /* System registers of enum vmm_reg_id that have a place in struct bare_vcpu. */
 #define BARE_SYS_FIRST VMM_REG_SP_EL0
@@ -19,6 +21,9 @@
 
 struct bare_vm;
 struct bare_cpu;
+
+/** What a component of the host wants called when something has happened. Never blocks. */
+typedef void (*bare_event_fn)(void *cookie);
 
 /** One vCPU as the host runs it; assembly knows the offsets of the first part. */
 struct bare_vcpu {
@@ -49,7 +54,8 @@ _Static_assert(offsetof(struct bare_vcpu, q) == VCPU_Q, "vectors.S");
 struct bare_cpu {
     struct bare_vcpu *current; /**< Whose state is in the registers. */
     uint64_t stack_top;
-    unsigned id; /**< Index in bare_cpus and bare_platform.mpidr. */
+    unsigned id;   /**< Index in bare_cpus and bare_platform.mpidr. */
+    uint32_t todo; /**< Bit n: VM n has been signalled. Atomic; whoever sets a bit kicks the CPU. */
 };
 
 _Static_assert(offsetof(struct bare_cpu, current) == CPU_CURRENT, "vectors.S");
@@ -62,10 +68,24 @@ struct bare_lock {
     uint32_t taken;
 };
 
+/** Take the lock; not recursive. */
+void bare_lock(struct bare_lock *lock);
+void bare_unlock(struct bare_lock *lock);
+
+/** Who is called for one channel of a VM. */
+struct bare_channel {
+    bare_event_fn fn;
+    void *cookie;
+};
+
 /** One VM as the host runs it. */
 struct bare_vm {
-    struct vmm_machine machine;
     struct bare_lock lock;
+    unsigned index; /**< Its bit in bare_cpu.todo. */
+    struct vmm_machine machine;
+    uint64_t signals; /**< Bit n: channel n has been signalled. Atomic. */
+    struct bare_channel channel[BARE_MAX_CHANNELS];
+    unsigned channel_count;
     uint64_t *stage2;
     struct bare_vcpu vcpu[VMM_MAX_VCPUS];
 };
@@ -133,6 +153,25 @@ void bare_smp_start(struct bare_cpu *cpu);
 /** Where PSCI starts it; x0 is the struct bare_cpu. */
 void bare_secondary_entry(void);
 
+/* main.c */
+/** VM `index` of the system. */
+struct bare_vm *bare_vm_at(unsigned index);
+
+/* signal.c */
+/**
+ * Open a channel of `vm`, before it starts. After bare_vm_signal() `fn(cookie)` is called, with the
+ * VM's lock held, on a CPU that serves the VM, whether its vCPUs execute, wait or are off. It may
+ * call into the library; vmm_vm_settle() follows. Signals before the call are one.
+ * @retval VMM_ERR_NO_SPACE The VM has BARE_MAX_CHANNELS.
+ */
+VMM_MUST_CHECK enum vmm_err bare_vm_channel(struct bare_vm *vm, bare_event_fn fn, void *cookie,
+                                            unsigned *channel);
+/** Signal a channel that was opened: from any CPU, with or without any lock, also from
+ * interrupt handlers. What the caller wrote before is seen by the channel's function. */
+void bare_vm_signal(struct bare_vm *vm, unsigned channel);
+/** Call the functions of all channels signalled to VMs that this CPU serves. No lock is held. */
+void bare_serve(struct bare_cpu *cpu);
+
 /* irq.c, gicv2.c, gicv3.c */
 /** What the GIC of the machine can do for us; one for each version. */
 struct bare_gic {
@@ -157,7 +196,15 @@ extern const struct bare_gic *bare_gic; /**< The one that the machine has. */
 void bare_gic_init(void);
 /** This CPU's interface and private interrupts. */
 void bare_gic_init_cpu(void);
-/** Take the highest pending interrupt, if any, and hand it to its owner. */
+/**
+ * From now on call `fn(cookie)` for physical interrupt `intid` (an SPI), on the CPU that calls
+ * this, with no lock held. A level-sensitive line must be low again, or masked at its device, on
+ * return.
+ * @retval VMM_ERR_NO_SPACE Too many are registered.
+ */
+VMM_MUST_CHECK enum vmm_err bare_irq_register(uint32_t intid, bare_event_fn fn, void *cookie);
+/** Take the highest pending interrupt, if any, and hand it to its owner: `v`, whose state is in
+ * this CPU, or a registered function. No lock is held. */
 void bare_irq(struct bare_vcpu *v);
 
 /* clock.c */

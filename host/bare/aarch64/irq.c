@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "bare.h"
-#include "uart.h"
 
 #include <vmm/bits.h>
 
@@ -12,8 +11,17 @@
 #define INTID_MASK 0x3ffu
 /* Has no handler: what counts is that the CPU left its guest, or woke up. */
 #define KICK_SGI 0u
+#define MAX_HANDLERS 32u
 
 const struct bare_gic *bare_gic;
+
+/* Filled before other CPUs start. */
+static struct handler {
+    uint32_t intid;
+    bare_event_fn fn;
+    void *cookie;
+} handlers[MAX_HANDLERS];
+static unsigned handler_count;
 
 void bare_gic_init(void)
 {
@@ -35,23 +43,49 @@ void bare_gic_init_cpu(void)
     }
 }
 
-/* The guest's timer line stays high until the guest has looked: masked here until it was
- * acknowledged. */
-static void handle(struct bare_vcpu *v, uint32_t intid)
+enum vmm_err bare_irq_register(uint32_t intid, bare_event_fn fn, void *cookie)
+{
+    if (handler_count == MAX_HANDLERS) {
+        return VMM_ERR_NO_SPACE;
+    }
+    handlers[handler_count++] = (struct handler) { intid, fn, cookie };
+    bare_gic->route(intid);
+    bare_gic->enable(intid, true);
+    return VMM_OK;
+}
+
+static bool is_private(uint32_t intid)
 {
     const struct bare_platform *p = &bare_platform;
 
+    return intid == p->vtimer_intid || intid == p->maintenance_intid || intid == p->hyp_timer_intid;
+}
+
+/* The guest's timer line stays high until the guest has looked: masked here until it was
+ * acknowledged. */
+static void handle_private(struct bare_vcpu *v, uint32_t intid)
+{
+    const struct bare_platform *p = &bare_platform;
+
+    bare_lock(&v->vm->lock);
     if (intid == p->vtimer_intid) {
         bare_gic->enable(intid, false);
         vmm_vcpu_private_irq(v->vcpu, intid);
     } else if (intid == p->maintenance_intid) {
         vmm_vcpu_maintenance(v->vcpu);
-    } else if (intid == p->hyp_timer_intid) {
+    } else {
         sysreg_write(cnthp_ctl_el2, 0);
         vmm_vcpu_timer(v->vcpu);
-    } else if (intid == p->uart_intid) {
-        host_uart_irq();
-        vmm_vm_settle(v->vcpu->vm);
+    }
+    bare_unlock(&v->vm->lock);
+}
+
+static void handle_shared(uint32_t intid)
+{
+    for (unsigned i = 0; i < handler_count; i++) {
+        if (handlers[i].intid == intid) {
+            handlers[i].fn(handlers[i].cookie);
+        }
     }
 }
 
@@ -64,8 +98,13 @@ void bare_irq(struct bare_vcpu *v)
     uint32_t acknowledged = bare_gic->ack();
     uint32_t intid = acknowledged & INTID_MASK;
 
-    if (intid < FIRST_SPECIAL_INTID) {
-        handle(v, intid);
-        bare_gic->eoi(acknowledged);
+    if (intid >= FIRST_SPECIAL_INTID) {
+        return;
     }
+    if (is_private(intid)) {
+        handle_private(v, intid);
+    } else {
+        handle_shared(intid);
+    }
+    bare_gic->eoi(acknowledged);
 }

@@ -5,6 +5,7 @@
 
 #include <inttypes.h>
 
+#include <vmm/assert.h>
 #include <vmm/bits.h>
 #include <vmm/host.h>
 #include <vmm/manifest.h>
@@ -111,10 +112,27 @@ static enum vmm_err build(struct vmm_diag *diag)
     return err == VMM_OK ? bare_stage2_init(&vm, diag) : err;
 }
 
-static void start_input(void)
+struct bare_vm *bare_vm_at(unsigned index)
 {
-    bare_gic->route(bare_platform.uart_intid);
-    bare_gic->enable(bare_platform.uart_intid, true);
+    vmm_assert(index == vm.index);
+    return &vm;
+}
+
+/* The UART's receiver is the guest's: under its lock. */
+static void input(void *cookie)
+{
+    (void)cookie;
+    bare_lock(&vm.lock);
+    host_uart_irq();
+    vmm_vm_settle(&vm.machine.vm);
+    bare_unlock(&vm.lock);
+}
+
+static enum vmm_err start_input(struct vmm_diag *diag)
+{
+    enum vmm_err err = bare_irq_register(bare_platform.uart_intid, input, NULL);
+
+    return err == VMM_OK ? err : vmm_fail(diag, err, "too many interrupts of devices");
 }
 
 /* From entry.S, on the boot stack; what it returns is entered with the stack empty again. */
@@ -130,10 +148,9 @@ struct bare_vcpu *bare_main(void)
     bare_cpu_init(&bare_cpus[0]);
     bare_gic_init();
     bare_clock_init();
-    if (build(&diag) != VMM_OK) {
+    if (build(&diag) != VMM_OK || start_input(&diag) != VMM_OK) {
         bare_fail(&diag);
     }
-    start_input();
     bare_boot(&vm);
     if (vm.machine.desc.log_level >= VMM_LOG_DEBUG) {
         bare_pmu_start();

@@ -11,24 +11,6 @@
 #define HPFAR_FIPA BITS(43, 4)
 #define PAGE_OFFSET BITS(11, 0)
 
-/*
- * No ticket lock: where QEMU emulates more CPUs than the machine has, the next in line is often
- * one that does not execute, and all wait for it.
- */
-static void lock(struct bare_lock *l)
-{
-    while (__atomic_exchange_n(&l->taken, 1, __ATOMIC_ACQUIRE) != 0) {
-        while (__atomic_load_n(&l->taken, __ATOMIC_RELAXED) != 0) {
-            __asm__ volatile("yield");
-        }
-    }
-}
-
-static void unlock(struct bare_lock *l)
-{
-    __atomic_store_n(&l->taken, 0, __ATOMIC_RELEASE);
-}
-
 void bare_boot(struct bare_vm *vm)
 {
     struct vmm_diag diag;
@@ -67,6 +49,12 @@ static void end_or_reboot(struct bare_vm *vm)
     }
 }
 
+/* A VM that this CPU serves has been signalled. */
+static bool signalled(const struct bare_vcpu *v)
+{
+    return __atomic_load_n(&v->cpu->todo, __ATOMIC_RELAXED) != 0;
+}
+
 /*
  * Sleep, without the lock, until an interrupt comes. The list registers are brought up to date
  * first: one that the guest ended right before its WFI would ask for maintenance for ever.
@@ -78,16 +66,30 @@ static void idle(struct bare_vcpu *v)
     } else if (v->vcpu->state == VMM_VCPU_OFF && v->resident) {
         bare_vcpu_let_go(v);
     }
-    unlock(&v->vm->lock);
-    wfi();
-    lock(&v->vm->lock);
-    bare_irq(v);
+    bare_unlock(&v->vm->lock);
+    if (!signalled(v)) {
+        wfi();
+        bare_irq(v);
+    }
+    bare_lock(&v->vm->lock);
 }
 
-/* With the VM's lock held, which it gives up: until the vCPU can run, and at the end. */
-static struct bare_vcpu *resume(struct bare_vcpu *v)
+/* Functions of channels are called without the lock of the VM that happens to run here. */
+static void serve(struct bare_vcpu *v)
 {
-    while (v->vcpu->state != VMM_VCPU_RUNNING) {
+    bare_unlock(&v->vm->lock);
+    bare_serve(v->cpu);
+    bare_lock(&v->vm->lock);
+}
+
+/* With the VM's lock held: until the vCPU can run. */
+static void wait(struct bare_vcpu *v)
+{
+    while (v->vcpu->state != VMM_VCPU_RUNNING || signalled(v)) {
+        if (signalled(v)) {
+            serve(v);
+            continue;
+        }
         end_or_reboot(v->vm);
         if (v->vcpu->state != VMM_VCPU_RUNNING) {
             idle(v);
@@ -96,15 +98,35 @@ static struct bare_vcpu *resume(struct bare_vcpu *v)
     if (!v->resident) {
         bare_vcpu_take_in(v);
     }
+}
+
+/* With the VM's lock held, which it gives up. False: it cannot run before wait() was called. */
+static bool try_resume(struct bare_vcpu *v)
+{
+    if (v->vcpu->state != VMM_VCPU_RUNNING || !v->resident) {
+        return false;
+    }
     vmm_vcpu_prepare(v->vcpu);
+    if (signalled(v)) {
+        return false;
+    }
     v->in_guest = true;
-    unlock(&v->vm->lock);
+    bare_unlock(&v->vm->lock);
+    return true;
+}
+
+/* Out of line: most exits do not come here, and need not save registers for it. */
+__attribute__((noinline)) static struct bare_vcpu *resume(struct bare_vcpu *v)
+{
+    do {
+        wait(v);
+    } while (!try_resume(v));
     return v;
 }
 
 struct bare_vcpu *bare_resume(struct bare_vcpu *v)
 {
-    lock(&v->vm->lock);
+    bare_lock(&v->vm->lock);
     return resume(v);
 }
 
@@ -126,12 +148,13 @@ struct bare_vcpu *bare_guest_exit(struct bare_vcpu *v, uint64_t kind);
 struct bare_vcpu *bare_guest_exit(struct bare_vcpu *v, uint64_t kind)
 {
     vmm_assert(kind != EXIT_OTHER);
-    lock(&v->vm->lock);
+    if (kind == EXIT_IRQ) {
+        bare_irq(v);
+    }
+    bare_lock(&v->vm->lock);
     v->in_guest = false;
     if (kind == EXIT_SYNC) {
         synchronous(v);
-    } else {
-        bare_irq(v);
     }
-    return resume(v);
+    return try_resume(v) ? v : resume(v);
 }

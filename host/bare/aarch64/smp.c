@@ -33,7 +33,7 @@ void bare_smp_start(struct bare_cpu *cpu)
 }
 
 /* The interrupt alone matters: it makes the CPU leave its guest, or wake up. */
-void vmm_host_vcpu_kick(struct vmm_vcpu *vcpu)
+__attribute__((noinline)) void vmm_host_vcpu_kick(struct vmm_vcpu *vcpu)
 {
     const struct bare_vcpu *v = vcpu->host;
 
