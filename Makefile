@@ -10,7 +10,8 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 LIB_DIRS := core irqchip devices machine
 LIB_SRC := $(wildcard $(addsuffix /*.c,$(LIB_DIRS)))
 AARCH64_SRC := $(LIB_SRC) $(wildcard arch/aarch64/*.c)
-BARE_SRC := $(wildcard host/common/*.c host/common/*.S host/bare/aarch64/*.c host/bare/aarch64/*.S)
+BARE_COMMON := $(wildcard host/bare/common/*.c)
+BARE_SRC := $(BARE_COMMON) $(wildcard host/common/*.c host/common/*.S host/bare/aarch64/*.c host/bare/aarch64/*.S)
 FAKE_SRC := $(wildcard host/fake/*.c)
 PROBE_SRC := $(wildcard host/probe/*.c)
 MICROKIT_SRC := $(wildcard host/common/*.c host/common/*.S host/microkit/*.c)
@@ -104,6 +105,12 @@ $(B)/native/host/microkit/%.o $(B)/native/tests/microkit/%.o $(B)/native/tests/u
 $(filter $(B)/native/tests/unit/host/microkit/%,$(UNIT_BIN)): %: %.c.o $(MICROKIT_NATIVE) $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
 
+# The in-tree host's drivers over devices that the tests play.
+$(B)/native/tests/unit/host/bare/%.o: NATIVE_CFLAGS += -Ihost/bare/common
+
+$(filter $(B)/native/tests/unit/host/bare/%,$(UNIT_BIN)): %: %.c.o $(call objects,native,$(BARE_COMMON)) $(NATIVE_LIB)
+	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
+
 $(B)/native/tests/unit/%: $(B)/native/tests/unit/%.c.o $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
 
@@ -123,6 +130,7 @@ $(AARCH64_LIB): $(call objects,aarch64,$(AARCH64_SRC))
 	$(AR) rcs $@ $^
 
 # The program is optimised as a whole; the library's users choose for themselves.
+$(B)/vmm/host/bare/%.o: AARCH64_CFLAGS += -Ihost/bare/common
 $(B)/vmm/%.o: % | $(DEPS)
 	@mkdir -p $(@D)
 	$(AARCH64_CC) $(AARCH64_CFLAGS) $(LTO) -c $< -o $@
