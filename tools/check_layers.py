@@ -15,13 +15,14 @@ from pathlib import Path
 TOP = Path(__file__).resolve().parent.parent
 
 # A layer may include itself and the layers named after it.
-MODELS = ["core", "arch", "irqchip", "virtio", "devices"]
+MODELS = ["core", "arch", "irqchip", "pci", "virtio", "devices"]
 LAYERS = {
     "core": [],
     "arch": ["core"],
     "irqchip": ["core"],
-    "virtio": ["core"],
-    "devices": ["core"],
+    "pci": ["core"],
+    "virtio": ["core", "pci"],
+    "devices": ["core", "pci"],
     "machine": MODELS,
     "host": [*MODELS, "machine"],
     "vessel-vmm": [*MODELS, "machine"],
@@ -32,6 +33,7 @@ PUBLIC = {
     "gic.h": "irqchip",
     "gicv2m.h": "irqchip",
     "erased_flash.h": "devices",
+    "pci.h": "pci",
     "pl011.h": "devices",
     "pl031.h": "devices",
     "machine.h": "machine",
