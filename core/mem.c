@@ -71,6 +71,18 @@ uint8_t *vmm_mem_at(const struct vmm_mem *mem, vmm_gpa_t gpa, uint64_t len)
     return p != NULL && len > 0 && len <= room ? p : NULL;
 }
 
+uint8_t *vmm_mem_run(const struct vmm_mem *mem, vmm_gpa_t gpa, uint64_t len, uint64_t *run)
+{
+    uint64_t room;
+    uint8_t *p = at(mem, gpa.v, &room);
+
+    if (p == NULL || len == 0) {
+        return NULL;
+    }
+    *run = room < len ? room : len;
+    return p;
+}
+
 bool vmm_mem_contains(const struct vmm_mem *mem, vmm_gpa_t gpa, uint64_t len)
 {
     uint64_t room;

@@ -44,6 +44,13 @@ VMM_MUST_CHECK enum vmm_err vmm_mem_add(struct vmm_mem *mem, const struct vmm_me
 uint8_t *vmm_mem_at(const struct vmm_mem *mem, vmm_gpa_t gpa, uint64_t len);
 
 /**
+ * The host's view of the first bytes of [gpa, gpa+len): as many as lie in one region.
+ * @param[out] run Those bytes, 1..len. Not written if the result is NULL.
+ * @return NULL if len is 0 or the first byte is not RAM.
+ */
+uint8_t *vmm_mem_run(const struct vmm_mem *mem, vmm_gpa_t gpa, uint64_t len, uint64_t *run);
+
+/**
  * Copy out of guest RAM; may straddle regions that touch. `len` may be 0.
  * @retval VMM_ERR_RANGE Some byte is not RAM; `dst` is then unspecified.
  */
