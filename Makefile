@@ -7,7 +7,7 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .DEFAULT_GOAL := all
 
 # --- Sources -----------------------------------------------------------------
-LIB_DIRS := core irqchip pci devices machine
+LIB_DIRS := core irqchip pci virtio devices machine
 LIB_SRC := $(wildcard $(addsuffix /*.c,$(LIB_DIRS)))
 AARCH64_SRC := $(LIB_SRC) $(wildcard arch/aarch64/*.c)
 BARE_COMMON := $(wildcard host/bare/common/*.c)

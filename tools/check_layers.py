@@ -36,6 +36,10 @@ PUBLIC = {
     "pci.h": "pci",
     "pl011.h": "devices",
     "pl031.h": "devices",
+    "virtio.h": "virtio",
+    "virtio_ids.h": "virtio",
+    "virtio_mmio.h": "virtio",
+    "virtq.h": "virtio",
     "machine.h": "machine",
     "manifest.h": "machine",
 }
