@@ -2,12 +2,12 @@
 /*
  * What a network device model needs of its back end, and what a back end needs of the model.
  *
- * Frames are Ethernet's without the frame check sequence. In both directions the model hands over
- * bytes of its guest and gets them back, each exactly once and in order: frames to send, and
- * empty buffers for frames to come. In between the back end may access these bytes at any time,
- * from any CPU: a switch copies from the sender's memory straight into the receiver's, one copy a
- * frame; a driver that shares no memory with guests copies from and into its own buffers. This is
- * the shape of free and active queues, one pair a direction.
+ * Frames are Ethernet's without the frame check sequence. A frame to send is the back end's during
+ * one call, in which it copies: a switch from the sender's memory straight into the receiver's, one
+ * copy a frame; a driver that shares no memory with guests into its own buffers. For frames to come
+ * the model supplies empty buffers, and gets them back filled, in order: in between the back end
+ * may write them at any time, from any CPU. So a back end that works with free and active queues
+ * keeps those on its side, and the buffers supplied are the free queue of one that copies for all.
  *
  * A guest that supplies no buffers loses frames that come for it; nobody waits for it.
  *
@@ -99,10 +99,8 @@ struct vmm_net_received {
 /** The model's side, for the back end to call. No call is NULL; none may come during a call of
  * the model's. */
 struct vmm_net_client {
-    /** The `count` oldest frames of the queue are done: their bytes are not touched any more. */
-    void (*transmitted)(void *dev, unsigned queue, unsigned count);
-    /** A frame lies in the queue's oldest buffers. */
-    void (*received)(void *dev, unsigned queue, const struct vmm_net_received *frame);
+    /** Frames lie in the queue's oldest buffers, in this order. */
+    void (*received)(void *dev, unsigned queue, const struct vmm_net_received *frame, size_t count);
     /** After a refusal: there may be room for frames, or for buffers, of the queue again. */
     void (*ready)(void *dev, unsigned queue);
     /** The link came up or went down. It is up at first. */
@@ -114,18 +112,19 @@ struct vmm_net_client {
 struct vmm_net_ops {
     /** Who uses it; once, before all other calls. */
     void (*attach)(void *cookie, struct vmm_net_client client);
-    /** Take a frame. false: no room; nothing was taken, and client.ready() will be called. */
+    /**
+     * Send a frame, or lose it: its bytes are not touched after the return. false: not now, nothing
+     * was taken, and client.ready() will be called.
+     */
     bool (*transmit)(void *cookie, unsigned queue, const struct vmm_net_frame *frame);
-    /** Take an empty buffer of `count` segments, of more bytes than the headroom in all. false: as
-     * with transmit. */
+    /** Take an empty buffer of `count` segments, of more bytes than the headroom in all. false: no
+     * room, as with transmit. */
     bool (*supply)(void *cookie, unsigned queue, const struct vmm_net_segment *segment,
                    size_t count);
     /** No more for now: what was given since the last kick may be passed on in one go. */
     void (*kick)(void *cookie, unsigned queue);
-    /** Forget the queue's frames and buffers (frames as if lost): none of their bytes is touched
-     * after the return, and the client does not hear of them. */
-    void (*withdraw_transmit)(void *cookie, unsigned queue);
-    void (*withdraw_supply)(void *cookie, unsigned queue);
+    /** Forget the queue's buffers: they are not touched after the return, nor handed back. */
+    void (*withdraw)(void *cookie, unsigned queue);
     /** What the guest takes from now on; nothing at all before the first call. No buffer is
      * supplied, or `headroom` and `merge` are as before. */
     void (*set_receive)(void *cookie, const struct vmm_net_receive *receive);
