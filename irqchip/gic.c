@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * GIC: the state of all interrupts, common to GICv2 (IHI 0048B.b) and GICv3 (IHI 0069G).
- * Not modelled: the Security Extensions, LPIs, extended INTIDs, message-based SPIs, EOIcount (an
+ * Not modelled: the Security Extensions, extended INTIDs, message-based SPIs, EOIcount (an
  * interrupt made active by a register write is deactivated by EOI only once in a list register).
  */
 #include "gic_model.h"
@@ -13,6 +13,9 @@ struct vmm_gic_bank *vmm_gic_bank_of(struct vmm_gic *gic, struct vmm_gic_cpu *cp
 {
     if (b == 0) {
         return cpu != NULL ? &cpu->bank : NULL;
+    }
+    if (b >= GIC_LPI_BANK) {
+        return &gic->lpi[b - GIC_LPI_BANK];
     }
     return b <= gic->spi_count / 32u ? &gic->spi[b - 1] : NULL;
 }
@@ -28,7 +31,10 @@ uint32_t vmm_gic_ready(const struct vmm_gic *gic, const struct vmm_gic_bank *ban
 unsigned vmm_gic_route(const struct vmm_gic *gic, const struct vmm_gic_cpu *cpu, unsigned b,
                        unsigned i)
 {
-    return b == 0 ? gic_cpu_id(gic, cpu) : gic->version->route(gic, 32 * b + i);
+    if (b >= GIC_LPI_BANK) {
+        return vmm_gic_lpi_route(gic, b, i);
+    }
+    return b == 0 ? gic_cpu_id(gic, cpu) : gic->version->route(gic, gic_intid(b, i));
 }
 
 uint32_t vmm_gic_ready_for(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b)
@@ -47,7 +53,7 @@ uint32_t vmm_gic_ready_for(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigne
 static void attend(struct vmm_gic *gic, unsigned id, unsigned b)
 {
     if (id != GIC_NOBODY) {
-        gic->cpu[id].maybe |= UINT32_C(1) << b;
+        gic->cpu[id].maybe |= BIT(b);
         vmm_vcpu_attend(&gic->vm->vcpu[id]);
     }
 }
@@ -73,8 +79,10 @@ void vmm_gic_touch(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b, uin
 
 void vmm_gic_touch_all(struct vmm_gic *gic)
 {
+    uint64_t lpis = gic->its != NULL ? BITS(63, GIC_LPI_BANK) : 0;
+
     for (unsigned id = 0; id < gic->vm->vcpu_count; id++) {
-        gic->cpu[id].maybe = UINT32_MAX >> (31 - gic->spi_count / 32u);
+        gic->cpu[id].maybe = BITS(gic->spi_count / 32u, 0) | (gic->cpu[id].lpis_on ? lpis : 0);
         vmm_vcpu_attend(&gic->vm->vcpu[id]);
     }
 }
@@ -160,6 +168,10 @@ void vmm_gic_reset(void *chip)
     }
     for (unsigned i = 0; i < VMM_GIC_MAX_SPIS; i++) {
         gic->irouter[i] = 0;
+    }
+    vmm_gic_lpi_reset(gic);
+    if (gic->its != NULL) {
+        vmm_its_reset(gic->its);
     }
     vmm_gic_touch_all(gic);
 }

@@ -5,7 +5,8 @@
  *
  * sync takes back all that the hardware knows; what is merely pending leaves the list register
  * for the model, so that flush chooses afresh by priority. flush writes only the registers whose
- * content differs. Both are bounded by the list registers (16) and the interrupts (1020).
+ * content differs. Both are bounded by the list registers (16) and the interrupts (1020, and 1024
+ * LPIs).
  */
 #include "gic_model.h"
 
@@ -38,8 +39,8 @@ struct place {
 static struct place find(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned intid)
 {
     return (struct place) {
-        .bank = vmm_gic_bank_of(gic, cpu, intid / 32),
-        .b = intid / 32,
+        .bank = vmm_gic_bank_of(gic, cpu, gic_bank_number(intid)),
+        .b = gic_bank_number(intid),
         .i = intid % 32,
         .bit = UINT32_C(1) << (intid % 32),
     };
@@ -84,12 +85,12 @@ static void release(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned n,
 {
     at->bank->in_lr &= ~at->bit;
     cpu->lr_held &= ~(UINT32_C(1) << n);
-    cpu->maybe |= UINT32_C(1) << at->b;
+    cpu->maybe |= BIT(at->b);
     if (at->b != 0 && (vmm_gic_ready(gic, at->bank) & at->bit) != 0) {
         unsigned id = vmm_gic_route(gic, cpu, at->b, at->i);
 
         if (id != GIC_NOBODY && id != gic_cpu_id(gic, cpu)) {
-            gic->cpu[id].maybe |= UINT32_C(1) << at->b;
+            gic->cpu[id].maybe |= BIT(at->b);
             vmm_vcpu_attend(&gic->vm->vcpu[id]);
         }
     }
@@ -237,13 +238,13 @@ static void collect_bank(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned 
     uint32_t all = active | vmm_gic_ready_for(gic, cpu, b);
 
     if (all == 0) {
-        cpu->maybe &= ~(UINT32_C(1) << b);
+        cpu->maybe &= ~BIT(b);
     }
     for (; all != 0; all &= all - 1) {
         unsigned i = gic_lowest(all);
         uint32_t pending = (active >> i & 1) != 0 ? 0 : KEY_PENDING;
 
-        enqueue(q, pending | (uint32_t)bank->priority[i] << 16 | (32 * b + i));
+        enqueue(q, pending | (uint32_t)bank->priority[i] << 16 | gic_intid(b, i));
     }
 }
 
@@ -375,6 +376,9 @@ void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu)
     unsigned count = vmm_host_lr_count(vcpu);
     struct queue q;
 
+    if (gic->its != NULL) {
+        vmm_its_continue(gic->its, vcpu);
+    }
     vmm_gic_sync(gic, vcpu);
     if (vcpu->state == VMM_VCPU_OFF) {
         forget(gic, cpu);
@@ -384,8 +388,8 @@ void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu)
     q.count = 0;
     q.room = count - count_bits(cpu->lr_held);
     q.overflow = false;
-    for (uint32_t left = cpu->maybe; left != 0; left &= left - 1) {
-        collect_bank(gic, cpu, gic_lowest(left), &q);
+    for (uint64_t left = cpu->maybe; left != 0; left &= left - 1) {
+        collect_bank(gic, cpu, gic_lowest_bank(left), &q);
     }
     bool eoi = q.overflow && all_active(cpu, &q);
 
@@ -403,8 +407,8 @@ bool vmm_gic_has_pending(void *chip, struct vmm_vcpu *vcpu)
     if (vcpu->state != VMM_VCPU_WAITING) {
         vmm_gic_sync_access(gic, vcpu);
     }
-    for (uint32_t left = cpu->maybe; left != 0; left &= left - 1) {
-        if (vmm_gic_ready_for(gic, cpu, gic_lowest(left)) != 0) {
+    for (uint64_t left = cpu->maybe; left != 0; left &= left - 1) {
+        if (vmm_gic_ready_for(gic, cpu, gic_lowest_bank(left)) != 0) {
             return true;
         }
     }

@@ -6,15 +6,21 @@
  *   gic_lr.c    state <-> list registers; the only part that talks to the host
  *   gic_regs.c  registers that both versions have
  *   gicv2.c, gicv3.c  what differs: a register table, SGI generation, routing of SPIs
+ *   gic_lpi.c   GICv3: state, configuration and redistributor registers of LPIs
+ *   its.c, its_command.c, its_table.c  who makes LPIs pending
  *
- * Bank 0 holds the private interrupts of a vCPU, bank b the INTIDs 32*b..32*b+31.
+ * Bank 0 holds the private interrupts of a vCPU, bank b below 32 the INTIDs 32*b..32*b+31; the
+ * banks from 32 on hold the LPIs.
  */
 #pragma once
 
+#include <vmm/bits.h>
 #include <vmm/gic.h>
 
 #define GIC_NOBODY 0xffu /* Not a vCPU. */
 #define GIC_SGIS 0xffffu /* SGIs in bank 0. */
+
+#define GIC_LPI_BANK 32u /* The first bank of LPIs. */
 
 #define GICD_CTLR_ENABLE_GRP0 1u
 #define GICD_CTLR_ENABLE_GRP1 2u
@@ -50,6 +56,23 @@ static inline unsigned gic_lowest(uint32_t word)
 static inline unsigned gic_cpu_id(const struct vmm_gic *gic, const struct vmm_gic_cpu *cpu)
 {
     return (unsigned)(cpu - gic->cpu);
+}
+
+/* The bank that `intid` is in; interrupts 0..31 of a bank are those of 32 INTIDs that follow. */
+static inline unsigned gic_bank_number(unsigned intid)
+{
+    return intid < VMM_GIC_FIRST_LPI ? intid / 32 : GIC_LPI_BANK + (intid - VMM_GIC_FIRST_LPI) / 32;
+}
+
+static inline unsigned gic_intid(unsigned b, unsigned i)
+{
+    return i + (b < GIC_LPI_BANK ? 32 * b : VMM_GIC_FIRST_LPI + 32 * (b - GIC_LPI_BANK));
+}
+
+/* The banks of `maybe`, one after the other. */
+static inline unsigned gic_lowest_bank(uint64_t banks)
+{
+    return (unsigned)__builtin_ctzll(banks);
 }
 
 /* What a register access reads as pending, before enables. */
@@ -94,6 +117,44 @@ bool vmm_gic_sync(struct vmm_gic *gic, struct vmm_vcpu *vcpu);
 void vmm_gic_sync_access(struct vmm_gic *gic, struct vmm_vcpu *vcpu);
 void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu);
 bool vmm_gic_has_pending(void *chip, struct vmm_vcpu *vcpu);
+
+/* gic_lpi.c */
+
+static inline bool gic_is_lpi(const struct vmm_gic *gic, unsigned intid)
+{
+    return gic->its != NULL && intid >= VMM_GIC_FIRST_LPI &&
+           intid < VMM_GIC_FIRST_LPI + VMM_GIC_LPIS;
+}
+
+void vmm_gic_lpi_reset(struct vmm_gic *gic);
+/* The vCPU that LPI `i` of bank `b` goes to, or GIC_NOBODY. */
+unsigned vmm_gic_lpi_route(const struct vmm_gic *gic, unsigned b, unsigned i);
+/* LPI `intid` belongs to vCPU `id` from here on, pending or not; and is pending if `pend`. */
+void vmm_gic_lpi_target(struct vmm_gic *gic, unsigned intid, unsigned id, bool pend);
+void vmm_gic_lpi_clear(struct vmm_gic *gic, unsigned intid);
+/* Read the guest's configuration of one LPI, or of all. */
+void vmm_gic_lpi_configure(struct vmm_gic *gic, unsigned intid);
+void vmm_gic_lpi_configure_all(struct vmm_gic *gic);
+/* All LPIs of vCPU `from` go to vCPU `to`. */
+void vmm_gic_lpi_move_all(struct vmm_gic *gic, unsigned from, unsigned to);
+/* Hooks of struct vmm_reg. */
+uint64_t vmm_gic_lpi_ctlr_read(void *dev, unsigned n);
+void vmm_gic_lpi_ctlr_write(void *dev, unsigned n, uint64_t value, uint64_t mask);
+uint64_t vmm_gic_lpi_propbaser_read(void *dev, unsigned n);
+void vmm_gic_lpi_propbaser_write(void *dev, unsigned n, uint64_t value, uint64_t mask);
+uint64_t vmm_gic_lpi_pendbaser_read(void *dev, unsigned n);
+void vmm_gic_lpi_pendbaser_write(void *dev, unsigned n, uint64_t value, uint64_t mask);
+
+/* GICR_PROPBASER: attributes, address, IDbits. GICR_PENDBASER: PTZ, attributes, address. */
+#define GICR_PROPBASER_MASK (BITS(58, 56) | BITS(51, 12) | BITS(11, 7) | BITS(4, 0))
+#define GICR_PENDBASER_MASK (BIT(62) | BITS(58, 56) | BITS(51, 16) | BITS(11, 7))
+#define GICR_CTLR_ENABLE_LPIS BIT(0)
+
+/* its.c */
+
+void vmm_its_reset(struct vmm_its *its);
+/* Go on with commands that are left, a bounded number; on `vcpu`, which comes back for more. */
+void vmm_its_continue(struct vmm_its *its, struct vmm_vcpu *vcpu);
 
 /* gic_regs.c: hooks of struct vmm_reg; register n is about bank n, unless said. */
 

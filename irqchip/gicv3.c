@@ -2,13 +2,14 @@
 /*
  * GICv3 distributor and redistributors. Spec: ARM IHI 0069G, chapter 12.
  * One Security state (GICD_CTLR.DS), affinity routing only (ARE). Not modelled, and RAZ/WI as the
- * specification allows: LPIs, message-based SPIs, 1 of N distribution (GICD_TYPER.No1N), STATUSR,
+ * specification allows: message-based SPIs, 1 of N distribution (GICD_TYPER.No1N), STATUSR,
  * GICD_IGRPMODR and NSACR (RAZ/WI with DS). The CPU interface is the hardware's virtual one, but
  * for the registers that generate SGIs.
  */
 #include "gic_model.h"
 
 #include <vmm/bits.h>
+#include <vmm/its.h>
 #include <vmm/sysreg_key.h>
 #include <vmm/vcpu.h>
 
@@ -60,14 +61,27 @@ static uint64_t ctlr_read(void *dev, unsigned n)
     return view->gic->ctlr | CTLR_ARE | CTLR_DS;
 }
 
-/* GICD_TYPER: No1N, A3V, 10 bits of INTID; CPUNumber is 0 as ARE is fixed. */
+/* GICD_TYPER: No1N, A3V; CPUNumber is 0 as ARE is fixed. LPIs: 14 bits of INTID, 2^10 of them. */
+#define TYPER_NO1N BIT(25)
+#define TYPER_A3V BIT(24)
+#define TYPER_ID_BITS BITS(23, 19)
+#define TYPER_LPIS BIT(17)
+#define TYPER_NUM_LPIS BITS(15, 11)
+#define TYPER_IT_LINES BITS(4, 0)
+#define LPI_COUNT_BITS 10
+_Static_assert(1 << LPI_COUNT_BITS == VMM_GIC_LPIS, "GICD_TYPER.num_LPIs");
+
 static uint64_t typer_read(void *dev, unsigned n)
 {
     const struct gic_view *view = dev;
+    uint64_t ids = FIELD_PREP(TYPER_ID_BITS, 9);
 
     (void)n;
-    return BIT(25) | BIT(24) | FIELD_PREP(BITS(23, 19), 9) |
-           FIELD_PREP(BITS(4, 0), view->gic->spi_count / 32u);
+    if (view->gic->its != NULL) {
+        ids = TYPER_LPIS | FIELD_PREP(TYPER_ID_BITS, VMM_ITS_INTID_BITS - 1) |
+              FIELD_PREP(TYPER_NUM_LPIS, LPI_COUNT_BITS - 1);
+    }
+    return TYPER_NO1N | TYPER_A3V | ids | FIELD_PREP(TYPER_IT_LINES, view->gic->spi_count / 32u);
 }
 
 /* Register 0 of the run is that of INTID 32. */
@@ -94,7 +108,7 @@ static void irouter_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
     }
 }
 
-/* GICR_TYPER: affinity, processor number, and whether this is the last frame. */
+/* GICR_TYPER: affinity, processor number, whether this is the last frame, and physical LPIs. */
 static uint64_t gicr_typer_read(void *dev, unsigned n)
 {
     const struct gic_view *view = dev;
@@ -103,7 +117,8 @@ static uint64_t gicr_typer_read(void *dev, unsigned n)
 
     (void)n;
     return FIELD_PREP(BITS(63, 56), aff >> 32) | FIELD_PREP(BITS(55, 32), aff) |
-           FIELD_PREP(BITS(23, 8), id) | (id + 1 == view->gic->vm->vcpu_count ? BIT(4) : 0);
+           FIELD_PREP(BITS(23, 8), id) | (id + 1 == view->gic->vm->vcpu_count ? BIT(4) : 0) |
+           (view->gic->its != NULL ? BIT(0) : 0);
 }
 
 /*
@@ -211,10 +226,12 @@ static const struct vmm_reg dist_regs[] = {
 
 /* Redistributor register maps: RD_base, then SGI_base at 0x10000. Register 0 of a run is bank 0. */
 static const struct vmm_reg redist_regs[] = {
-    { "GICR_CTLR",       0x00000, 1, 4, VMM_W32, 0,    0,                     NULL,                    NULL },
+    { "GICR_CTLR",       0x00000, 1, 4, VMM_W32, 0,    GICR_CTLR_ENABLE_LPIS, vmm_gic_lpi_ctlr_read,   vmm_gic_lpi_ctlr_write },
     { "GICR_IIDR",       0x00004, 1, 4, VMM_W32, 0,    0,                     vmm_gic_iidr_read,       NULL },
     { "GICR_TYPER",      0x00008, 1, 8, W_D,     0,    0,                     gicr_typer_read,         NULL },
     { "GICR_WAKER",      0x00014, 1, 4, VMM_W32, 0,    WAKER_PROCESSOR_SLEEP, waker_read,              waker_write },
+    { "GICR_PROPBASER",  0x00070, 1, 8, W_D,     0,    GICR_PROPBASER_MASK,   vmm_gic_lpi_propbaser_read, vmm_gic_lpi_propbaser_write },
+    { "GICR_PENDBASER",  0x00078, 1, 8, W_D,     0,    GICR_PENDBASER_MASK,   vmm_gic_lpi_pendbaser_read, vmm_gic_lpi_pendbaser_write },
     { "GICR_PIDR2",      0x0ffe8, 1, 4, VMM_W32, 0x30, 0,                     NULL,                    NULL },
     { "GICR_IGROUPR0",   0x10080, 1, 4, VMM_W32, 0,    GIC_ALL,               vmm_gic_igroupr_read,    vmm_gic_igroupr_write },
     { "GICR_ISENABLER0", 0x10100, 1, 4, VMM_W32, 0,    GIC_ALL,               vmm_gic_enabler_read,    vmm_gic_isenabler_write },

@@ -61,8 +61,13 @@ static void write_gic(struct vmm_fdt *fdt, const struct vmm_machine *machine)
     vmm_fdt_u64s(fdt, "reg", v3 ? reg_v3 : reg_v2, ARRAY_SIZE(reg_v2));
     vmm_fdt_flag(fdt, "interrupt-controller");
     vmm_fdt_u32(fdt, "#interrupt-cells", 3);
-    vmm_fdt_u32(fdt, "#address-cells", 0);
     vmm_fdt_u32(fdt, "phandle", VMM_PHANDLE_GIC);
+    vmm_fdt_u32(fdt, "#address-cells", 2);
+    vmm_fdt_u32(fdt, "#size-cells", 2);
+    vmm_fdt_flag(fdt, "ranges");
+    if (machine->gic.its != NULL) {
+        vmm_its_fdt(fdt, VMM_GPA(type->its.base));
+    }
     vmm_fdt_close(fdt);
 }
 

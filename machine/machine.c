@@ -64,6 +64,9 @@ static enum vmm_err init_vm(struct vmm_machine *machine, struct vmm_diag *diag)
         return vmm_fail(diag, err, "GIC version %u with %u CPUs is not possible", gic.version,
                         desc->cpu_count);
     }
+    if (gic.version == 3 && vmm_host_lr_intid_bits() >= VMM_ITS_INTID_BITS) {
+        vmm_its_init(&machine->its, &machine->gic, VMM_GPA(machine->type->its.base));
+    }
     return VMM_OK;
 }
 
@@ -71,6 +74,7 @@ static enum vmm_err add_devices(struct vmm_machine *machine, struct vmm_diag *di
 {
     const struct vmm_machine_type *type = machine->type;
     bool v3 = machine->desc.gic_version == 3;
+    bool its = machine->gic.its != NULL;
     uint64_t gicd_size = v3 ? VMM_GICV3_DIST_SIZE : VMM_GICV2_DIST_SIZE;
     uint64_t gicr_size = VMM_GICV3_REDIST_SIZE * (uint64_t)machine->desc.cpu_count;
     const struct vmm_mmio_region region[] = {
@@ -79,8 +83,9 @@ static enum vmm_err add_devices(struct vmm_machine *machine, struct vmm_diag *di
         { "uart", VMM_GPA(type->uart.base), type->uart.size, vmm_pl011_mmio, &machine->uart },
         { "rtc", VMM_GPA(type->rtc.base), type->rtc.size, vmm_pl031_mmio, &machine->rtc },
         { "gicr", VMM_GPA(type->gicr.base), gicr_size, vmm_gic_redist_mmio, &machine->gic },
+        { "its", VMM_GPA(type->its.base), type->its.size, vmm_its_mmio, &machine->its },
     };
-    size_t count = v3 ? ARRAY_SIZE(region) : ARRAY_SIZE(region) - 1;
+    size_t count = ARRAY_SIZE(region) - (v3 ? 0 : 1) - (its ? 0 : 1);
 
     for (size_t i = 0; i < count; i++) {
         enum vmm_err err = vmm_mmio_add(&machine->vm.mmio, &region[i]);

@@ -10,6 +10,7 @@ const struct vmm_machine_type vmm_machine_virt = {
     .flash = { 0x00000000, 0x08000000 },
     .gicd = { 0x08000000, 0x00010000 },
     .gicc = { 0x08010000, 0x00002000 },
+    .its = { 0x08080000, VMM_ITS_SIZE },
     .gicr = { 0x080a0000, 0x00f60000 },
     .uart = { 0x09000000, VMM_PL011_SIZE },
     .rtc = { 0x09010000, VMM_PL031_SIZE },

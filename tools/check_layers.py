@@ -32,6 +32,7 @@ LAYERS = {
 PUBLIC = {
     "gic.h": "irqchip",
     "gicv2m.h": "irqchip",
+    "its.h": "irqchip",
     "erased_flash.h": "devices",
     "pci.h": "pci",
     "pl011.h": "devices",

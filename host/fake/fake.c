@@ -11,7 +11,7 @@ struct fake_host fake;
 
 void fake_reset(void)
 {
-    fake = (struct fake_host) { .lr_count = 4, .wall_seconds = 1000 };
+    fake = (struct fake_host) { .lr_count = 4, .lr_intid_bits = 16, .wall_seconds = 1000 };
     for (unsigned i = 0; i < VMM_MAX_VCPUS; i++) {
         fake.vcpu[i].deadline = UINT64_MAX;
     }
@@ -47,6 +47,11 @@ unsigned vmm_host_lr_count(struct vmm_vcpu *vcpu)
 {
     (void)vcpu;
     return fake.lr_count;
+}
+
+unsigned vmm_host_lr_intid_bits(void)
+{
+    return fake.lr_intid_bits;
 }
 
 enum vmm_lr_state vmm_host_lr_state(struct vmm_vcpu *vcpu, unsigned n)

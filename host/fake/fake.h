@@ -24,6 +24,7 @@ struct fake_vcpu {
 struct fake_host {
     struct fake_vcpu vcpu[VMM_MAX_VCPUS]; /**< By vCPU index; tests use one VM. */
     unsigned lr_count;
+    unsigned lr_intid_bits;
     uint64_t counter;
     uint64_t wall_seconds;
     unsigned log_lines;
@@ -33,5 +34,5 @@ struct fake_host {
 
 extern struct fake_host fake;
 
-/** Everything zero; 4 list registers, wall clock 1000, no deadlines. */
+/** Everything zero; 4 list registers of 16 bits of INTID, wall clock 1000, no deadlines. */
 void fake_reset(void);

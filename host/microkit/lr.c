@@ -34,6 +34,12 @@ unsigned vmm_host_lr_count(struct vmm_vcpu *vcpu)
     return v->lr_count;
 }
 
+/* seL4_ARM_VCPU_InjectIRQ: an INTID is below 1024. */
+unsigned vmm_host_lr_intid_bits(void)
+{
+    return 10;
+}
+
 static bool busy(const struct mk_vcpu *v, unsigned kernel_lr)
 {
     return (v->lr_busy >> kernel_lr & 1) != 0;

@@ -20,6 +20,9 @@
 #define VMM_GIC_PRIVATE 32   /**< SGIs 0..15 and PPIs 16..31. */
 #define VMM_GIC_MAX_SPIS 988 /**< INTIDs 32..1019. */
 #define VMM_GIC_SPI_BANKS 31 /**< Banks of 32 SPIs. */
+#define VMM_GIC_FIRST_LPI 8192
+#define VMM_GIC_LPIS 1024 /**< INTIDs 8192..9215 (GICD_TYPER.num_LPIs). */
+#define VMM_GIC_LPI_BANKS (VMM_GIC_LPIS / 32)
 
 /**
  * PPIs whose input is hardware of the vCPU, level-sensitive for good: the virtual timer's, 27
@@ -45,7 +48,7 @@ struct vmm_gic_bank {
     uint32_t sent;          /**< The latch is in the list register. Subset of in_lr. */
     uint32_t drop;          /**< Deactivated by a register write while in_lr. */
     uint8_t priority[32];   /**< Low three bits zero: a list register has 32 levels. */
-    uint8_t target[32];     /**< v2 SPIs: the GICD_ITARGETSR byte. */
+    uint8_t target[32];     /**< v2 SPIs: the GICD_ITARGETSR byte. LPIs: the vCPU. */
     uint8_t owner[32];      /**< vCPU in whose list register; active in none: its target. */
     uint8_t sgi_source[16]; /**< v2, private bank: CPUs with this SGI pending. */
 };
@@ -56,10 +59,14 @@ struct vmm_gic_cpu {
     struct vmm_lr lr[VMM_LR_MAX]; /**< What they held when last written or read. */
     uint32_t lr_held;             /**< Bit n: lr[n] carries an interrupt that is in_lr. */
     uint32_t lr_dirty;            /**< Bit n: lr[n] is not known to be free. */
-    uint32_t maybe;               /**< Bit b: bank b may have something for this vCPU. */
+    uint64_t maybe;               /**< Bit b: bank b may have something for this vCPU. */
+    uint64_t pendbaser;           /**< v3: GICR_PENDBASER. */
     bool notify_empty;            /**< As last given to the host. */
     bool awake;                   /**< v3: GICR_WAKER.ProcessorSleep is clear. */
+    bool lpis_on;                 /**< v3: GICR_CTLR.EnableLPIs; stays set until a reset. */
 };
+
+struct vmm_its;
 
 /** A distributor with its redistributors or CPU interfaces. Embed by value. */
 struct vmm_gic {
@@ -70,6 +77,9 @@ struct vmm_gic {
     struct vmm_gic_cpu cpu[VMM_MAX_VCPUS];
     struct vmm_gic_bank spi[VMM_GIC_SPI_BANKS];
     uint64_t irouter[VMM_GIC_MAX_SPIS]; /**< v3: GICD_IROUTER<n>, n from 32. */
+    struct vmm_its *its;                /**< v3: who makes LPIs pending; NULL: there are none. */
+    uint64_t propbaser;                 /**< GICR_PROPBASER, the same for all redistributors. */
+    struct vmm_gic_bank lpi[VMM_GIC_LPI_BANKS];
 };
 
 struct vmm_gic_config {

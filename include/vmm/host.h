@@ -34,6 +34,9 @@ void vmm_host_vcpu_kick(struct vmm_vcpu *vcpu);
 /** Number of list registers of the vCPU's virtual CPU interface, 1..VMM_LR_MAX. */
 unsigned vmm_host_lr_count(struct vmm_vcpu *vcpu);
 
+/** Bits of INTID that a list register takes: 10, or 14 and more where LPIs can be injected. */
+unsigned vmm_host_lr_intid_bits(void);
+
 /**
  * State of the interrupt in list register `n` (below vmm_host_lr_count). seL4 cannot tell pending
  * from active: VMM_LR_BUSY.

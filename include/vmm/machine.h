@@ -8,6 +8,7 @@
 
 #include <vmm/console.h>
 #include <vmm/gic.h>
+#include <vmm/its.h>
 #include <vmm/manifest.h>
 #include <vmm/pl011.h>
 #include <vmm/pl031.h>
@@ -28,6 +29,7 @@ struct vmm_machine_type {
     struct vmm_window gicd;
     struct vmm_window gicc; /**< GICv2: where the host maps the virtual CPU interface. */
     struct vmm_window gicr; /**< GICv3. */
+    struct vmm_window its;  /**< GICv3. */
     struct vmm_window uart;
     struct vmm_window rtc;
     uint32_t uart_intid;
@@ -45,6 +47,7 @@ struct vmm_machine {
     struct vmm_mem_region mem_region[VMM_MAX_RAM_REGIONS];
     struct vmm_mmio_region mmio_region[VMM_MACHINE_MMIO_MAX];
     struct vmm_gic gic;
+    struct vmm_its its; /**< GICv3. */
     struct vmm_pl011 uart;
     struct vmm_pl031 rtc;
     struct vmm_boot_layout layout; /**< Of the last vmm_machine_boot(). */

@@ -150,7 +150,9 @@ static inline void fuzz_check_lrs(const struct vmm_machine *m)
         if (lr->state == VMM_LR_INVALID) {
             continue;
         }
-        CHECK(lr->intid < 32 + m->type->spi_count);
+        CHECK(lr->intid < 32 + m->type->spi_count ||
+              (m->gic.its != NULL && lr->intid >= VMM_GIC_FIRST_LPI &&
+               lr->intid < VMM_GIC_FIRST_LPI + VMM_GIC_LPIS));
         for (unsigned j = 0; j < count; j++) {
             bool same = seen[j]->intid == lr->intid && seen[j]->source == lr->source;
             CHECK(!same || (lr->intid < VMM_GIC_PRIVATE && owner[j] != cpu));

@@ -55,6 +55,12 @@ unsigned vmm_host_lr_count(struct vmm_vcpu *vcpu)
     return bare_gic->lr_count();
 }
 
+/* ICH_VTR_EL2.IDbits: 16 at least. A GICv2's guests have no LPIs. */
+unsigned vmm_host_lr_intid_bits(void)
+{
+    return 16;
+}
+
 enum vmm_lr_state vmm_host_lr_state(struct vmm_vcpu *vcpu, unsigned n)
 {
     (void)vcpu;

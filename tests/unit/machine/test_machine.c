@@ -370,7 +370,7 @@ static void test_tables_valid(void **state)
 {
     static const struct vmm_reg_bank *const bank[] = {
         &vmm_pl011_bank,      &vmm_pl031_bank,        &vmm_gicv2_dist_bank,
-        &vmm_gicv3_dist_bank, &vmm_gicv3_redist_bank,
+        &vmm_gicv3_dist_bank, &vmm_gicv3_redist_bank, &vmm_its_bank,
     };
 
     (void)state;
@@ -385,7 +385,8 @@ static void test_machine_types(void **state)
     (void)state;
     for (size_t i = 0; vmm_machine_types[i] != NULL; i++) {
         const struct vmm_machine_type *t = vmm_machine_types[i];
-        const struct vmm_window window[] = { t->flash, t->gicd, t->gicc, t->gicr, t->uart, t->rtc };
+        const struct vmm_window window[] = { t->flash, t->gicd, t->gicc, t->its,
+                                             t->gicr,  t->uart, t->rtc };
         uint64_t end = 0;
 
         for (size_t w = 0; w < ARRAY_SIZE(window); w++) {
