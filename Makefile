@@ -118,6 +118,11 @@ NET_NATIVE := $(call objects,native,$(NET_SRC))
 $(filter $(B)/native/tests/unit/host/net/%,$(UNIT_BIN)): %: %.c.o $(NET_NATIVE) $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
 
+# The hosts' common parts that know no hardware.
+COMMON_NATIVE := $(call objects,native,$(addprefix host/common/,control.c frame.c mux.c plain.c port.c))
+$(filter $(B)/native/tests/unit/host/common/%,$(UNIT_BIN)): %: %.c.o $(COMMON_NATIVE) $(NATIVE_LIB)
+	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
+
 $(B)/native/tests/unit/%: $(B)/native/tests/unit/%.c.o $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
 

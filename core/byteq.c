@@ -112,16 +112,19 @@ size_t vmm_byteq_peek(const struct vmm_byteq_reader *reader, uint8_t *bytes, siz
     return count;
 }
 
+/* See vmm_byteq_write(). Half is for writers that send in bigger pieces. */
 void vmm_byteq_drop(struct vmm_byteq_reader *reader, size_t count, bool *wake)
 {
     struct vmm_byteq_end *end = &reader->end;
     uint32_t before = end->index;
+    uint32_t half = end->capacity / 2;
+    uint32_t used;
 
     end->index += (uint32_t)count;
     __atomic_store_n(&end->shared->head, end->index, __ATOMIC_RELEASE);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (count > 0 &&
-        __atomic_load_n(&end->shared->tail, __ATOMIC_RELAXED) - before == end->capacity) {
+    used = __atomic_load_n(&end->shared->tail, __ATOMIC_RELAXED) - before;
+    if (count > 0 && (used == end->capacity || (used > half && used - count <= half))) {
         *wake = true;
     }
 }

@@ -8,7 +8,8 @@
  * as "no room" or "no bytes".
  *
  * An operation says when the other end has to be told (by whatever wakes it: a signal, a
- * notification): a reader that found the queue empty and a writer that found it full may sleep.
+ * notification): a reader that found the queue empty may sleep, and a writer that found it full or
+ * more than half full.
  */
 #pragma once
 

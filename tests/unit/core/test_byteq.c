@@ -122,6 +122,18 @@ static void writer_is_told_when_it_was_full(void **state)
     assert_false(q.wake);
 }
 
+static void writer_is_told_when_half_is_free(void **state)
+{
+    (void)state;
+    send("0123456789ab");
+    receive(3);
+    assert_false(q.wake);
+    receive(1);
+    assert_true(q.wake);
+    receive(1);
+    assert_false(q.wake);
+}
+
 static void wake_is_never_cleared(void **state)
 {
     bool wake = true;
@@ -285,6 +297,7 @@ int main(void)
         cmocka_unit_test_setup(peek_leaves_the_bytes, setup),
         cmocka_unit_test_setup(reader_is_told_when_it_had_all, setup),
         cmocka_unit_test_setup(writer_is_told_when_it_was_full, setup),
+        cmocka_unit_test_setup(writer_is_told_when_half_is_free, setup),
         cmocka_unit_test_setup(wake_is_never_cleared, setup),
         cmocka_unit_test_setup(an_end_can_start_anew, setup),
         cmocka_unit_test_setup(bad_arguments_are_refused, setup),

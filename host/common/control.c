@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "control.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <vmm/bits.h>
+
+#include "mux.h"
+
+enum argument { NO_ARGUMENT, MAYBE_VM, ONE_VM };
+
+/** A row of the table of commands. */
+struct control_command {
+    const char *name;
+    const char *help;
+    enum argument argument;
+    /** Put the next row into `text` and step on; false: that was the last one before. */
+    bool (*row)(struct control *c);
+    enum control_action action; /**< Of act_row(). */
+};
+
+static void say(struct control *c, const char *before, const char *text)
+{
+    snprintf(c->text, sizeof(c->text), "%s%.*s\n", before, (int)(CONTROL_ROW_MAX - 8), text);
+    c->text_len = strlen(c->text);
+    c->text_at = 0;
+}
+
+static void fail(struct control *c, const char *why)
+{
+    say(c, "error: ", why);
+    c->failed = true;
+}
+
+static bool list_row(struct control *c)
+{
+    char state[64] = "";
+    char row[CONTROL_ROW_MAX];
+
+    if (c->vm > c->last) {
+        return false;
+    }
+    c->ops->state(c->cookie, c->vm, state, sizeof(state));
+    snprintf(row, sizeof(row), "%u %.63s %s", c->vm, c->ops->name(c->cookie, c->vm), state);
+    say(c, "", row);
+    c->vm++;
+    return true;
+}
+
+static bool act_row(struct control *c)
+{
+    const char *why;
+
+    if (c->row++ != 0) {
+        return false;
+    }
+    why = c->ops->act(c->cookie, c->vm, c->command->action);
+    if (why != NULL) {
+        fail(c, why);
+    }
+    return true;
+}
+
+/* All rows of the VMs from `vm` to `last`. */
+static bool rows_of(struct control *c,
+                    bool (*next)(void *cookie, unsigned vm, unsigned row, char *text, size_t size))
+{
+    char row[CONTROL_ROW_MAX] = "";
+
+    while (c->vm <= c->last) {
+        if (next(c->cookie, c->vm, c->row, row, sizeof(row))) {
+            say(c, "", row);
+            c->row++;
+            return true;
+        }
+        c->vm++;
+        c->row = 0;
+    }
+    return false;
+}
+
+static bool stats_row(struct control *c)
+{
+    return rows_of(c, c->ops->stats);
+}
+
+static bool trace_row(struct control *c)
+{
+    return rows_of(c, c->ops->trace);
+}
+
+static bool help_row(struct control *c);
+
+static const struct control_command commands[] = {
+    { "list", "list            the VMs and their states", NO_ARGUMENT, list_row, 0 },
+    { "start", "start NAME      a VM that is stopped", ONE_VM, act_row, CONTROL_START },
+    { "stop", "stop NAME       at once, as by pulling the plug", ONE_VM, act_row, CONTROL_STOP },
+    { "pause", "pause NAME      until resume", ONE_VM, act_row, CONTROL_PAUSE },
+    { "resume", "resume NAME     a VM that is paused", ONE_VM, act_row, CONTROL_RESUME },
+    { "restart", "restart NAME    stop, and start anew", ONE_VM, act_row, CONTROL_RESTART },
+    { "stats", "stats [NAME]    counters", MAYBE_VM, stats_row, 0 },
+    { "trace", "trace NAME      the last exits", ONE_VM, trace_row, 0 },
+    { "help", "help            this list", NO_ARGUMENT, help_row, 0 },
+};
+
+static bool help_row(struct control *c)
+{
+    if (c->row >= ARRAY_SIZE(commands)) {
+        return false;
+    }
+    say(c, "", commands[c->row++].help);
+    return true;
+}
+
+/* By its name, or else by its number. */
+static bool find_vm(struct control *c, const char *name)
+{
+    unsigned count = c->ops->count(c->cookie);
+    char *end;
+    unsigned long number;
+
+    for (unsigned vm = 0; vm < count; vm++) {
+        if (strcmp(c->ops->name(c->cookie, vm), name) == 0) {
+            c->vm = c->last = vm;
+            return true;
+        }
+    }
+    number = strtoul(name, &end, 10);
+    c->vm = c->last = (unsigned)number;
+    return name[0] >= '0' && name[0] <= '9' && *end == '\0' && number < count;
+}
+
+static void all_vms(struct control *c)
+{
+    unsigned count = c->ops->count(c->cookie);
+
+    c->vm = count != 0 ? 0 : 1;
+    c->last = count != 0 ? count - 1 : 0;
+}
+
+/* The host need not have all operations. */
+static bool is_missing(const struct control *c, const struct control_command *command)
+{
+    return (command->row == stats_row && c->ops->stats == NULL) ||
+           (command->row == trace_row && c->ops->trace == NULL);
+}
+
+static const struct control_command *find_command(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+        if (strcmp(commands[i].name, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+/* The next word of the line, ended by NUL; NULL: there is none. */
+static char *word(char **line)
+{
+    char *start = *line + strspn(*line, " \t");
+    size_t len = strcspn(start, " \t");
+
+    *line = start + len;
+    if (start[len] != '\0') {
+        start[len] = '\0';
+        *line = start + len + 1;
+    }
+    return len != 0 ? start : NULL;
+}
+
+/* A command that cannot be done is answered with `why` and no row. */
+static const char *decode(struct control *c, char *line)
+{
+    char *name = word(&line);
+    char *vm = word(&line);
+    const struct control_command *command = find_command(name);
+
+    if (command == NULL) {
+        return "no such command; try help";
+    }
+    if (is_missing(c, command)) {
+        return "this host keeps none";
+    }
+    if (word(&line) != NULL || (vm != NULL && command->argument == NO_ARGUMENT)) {
+        return "too many words";
+    }
+    if (vm == NULL && command->argument == ONE_VM) {
+        return "which VM? give its name";
+    }
+    if (vm == NULL) {
+        all_vms(c);
+    } else if (!find_vm(c, vm)) {
+        return "no such VM; try list";
+    }
+    c->command = command;
+    return NULL;
+}
+
+static void begin(struct control *c)
+{
+    static const struct control_command refused = { .row = NULL };
+    const char *why;
+
+    c->row = 0;
+    c->failed = false;
+    c->command = &refused;
+    why = c->line_len > CONTROL_LINE_MAX ? "too long" : decode(c, c->line);
+    if (why != NULL) {
+        fail(c, why);
+    }
+}
+
+static bool is_blank(const char *line)
+{
+    return line[strspn(line, " \t")] == '\0';
+}
+
+static void take(struct control *c, uint8_t byte)
+{
+    if (byte == '\r') {
+        return;
+    }
+    if (byte != '\n') {
+        if (c->line_len < CONTROL_LINE_MAX) {
+            c->line[c->line_len++] = (char)byte;
+        } else {
+            c->line_len = CONTROL_LINE_MAX + 1;
+        }
+        return;
+    }
+    c->line[c->line_len < CONTROL_LINE_MAX ? c->line_len : CONTROL_LINE_MAX] = '\0';
+    if (!is_blank(c->line)) {
+        begin(c);
+    }
+    c->line_len = 0;
+}
+
+static void end(struct control *c)
+{
+    c->text[0] = (char)(c->failed ? MUX_END_FAILED : MUX_END_OK);
+    c->text_len = 1;
+    c->text_at = 0;
+    c->command = NULL;
+}
+
+/* False: the queue is full. */
+static bool flush(struct control *c, bool *wake)
+{
+    c->text_at += vmm_byteq_write(&c->out, (const uint8_t *)c->text + c->text_at,
+                                  c->text_len - c->text_at, wake);
+    return c->text_at == c->text_len;
+}
+
+void control_init(struct control *control, const struct control_ops *ops, void *cookie,
+                  struct vmm_byteq_reader in, struct vmm_byteq_writer out)
+{
+    *control = (struct control) { .ops = ops, .cookie = cookie, .in = in, .out = out };
+}
+
+bool control_busy(const struct control *control)
+{
+    return control->command != NULL || control->text_at != control->text_len;
+}
+
+bool control_run(struct control *c)
+{
+    bool wake = false;
+    uint8_t byte;
+
+    while (flush(c, &wake)) {
+        if (c->command != NULL) {
+            if (c->command->row == NULL || !c->command->row(c)) {
+                end(c);
+            }
+        } else if (vmm_byteq_read(&c->in, &byte, 1, &wake) != 0) {
+            take(c, byte);
+        } else {
+            break;
+        }
+    }
+    return wake;
+}
