@@ -82,6 +82,17 @@ static void write_clock(struct vmm_fdt *fdt)
     vmm_fdt_close(fdt);
 }
 
+static void write_extra(struct vmm_fdt *fdt, const struct vmm_machine *machine)
+{
+    for (size_t i = 0; i < machine->extra_count; i++) {
+        const struct vmm_machine_device *device = machine->extra[i];
+
+        if (device->fdt != NULL) {
+            device->fdt(fdt, &device->region);
+        }
+    }
+}
+
 static void write_tree(struct vmm_fdt *fdt, const struct vmm_machine *machine)
 {
     const struct vmm_machine_type *type = machine->type;
@@ -98,6 +109,7 @@ static void write_tree(struct vmm_fdt *fdt, const struct vmm_machine *machine)
     write_clock(fdt);
     vmm_pl011_fdt(fdt, VMM_GPA(type->uart.base), type->uart_intid);
     vmm_pl031_fdt(fdt, VMM_GPA(type->rtc.base), type->rtc_intid);
+    write_extra(fdt, machine);
 }
 
 enum vmm_err vmm_machine_write_fdt(struct vmm_machine *machine, struct vmm_diag *diag)

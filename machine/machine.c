@@ -105,6 +105,7 @@ enum vmm_err vmm_machine_init(struct vmm_machine *machine, const struct vmm_vm_d
     machine->desc = *desc;
     machine->layout = (struct vmm_boot_layout) { 0 };
     machine->fdt_size = 0;
+    machine->extra_count = 0;
     machine->ram_is_clear = false;
     err = find_type(machine, diag);
     if (err == VMM_OK) {
@@ -120,6 +121,37 @@ enum vmm_err vmm_machine_init(struct vmm_machine *machine, const struct vmm_vm_d
     vmm_pl031_init(&machine->rtc, vmm_gic_spi(&machine->gic, machine->type->rtc_intid),
                    vmm_host_wall_seconds);
     return add_devices(machine, diag);
+}
+
+static bool reaches_ram(const struct vmm_machine *machine, const struct vmm_mmio_region *region)
+{
+    uint64_t room = machine->type->ram_base;
+
+    return region->size > room || region->base.v > room - region->size;
+}
+
+enum vmm_err vmm_machine_add_device(struct vmm_machine *machine,
+                                    const struct vmm_machine_device *device, struct vmm_diag *diag)
+{
+    const struct vmm_mmio_region *region = &device->region;
+    enum vmm_err err;
+
+    if (machine->extra_count == VMM_MACHINE_EXTRA_MAX) {
+        return vmm_fail(diag, VMM_ERR_FULL, "more than %d devices of your own",
+                        VMM_MACHINE_EXTRA_MAX);
+    }
+    if (reaches_ram(machine, region)) {
+        return vmm_fail(diag, VMM_ERR_INVALID,
+                        "a device at 0x%" PRIx64 ": below 0x%" PRIx64 " machine \"%s\" has them",
+                        region->base.v, machine->type->ram_base, machine->type->name);
+    }
+    err = vmm_mmio_add(&machine->vm.mmio, region);
+    if (err != VMM_OK) {
+        return vmm_fail(diag, err, "device at 0x%" PRIx64 " does not fit into the map",
+                        region->base.v);
+    }
+    machine->extra[machine->extra_count++] = device;
+    return VMM_OK;
 }
 
 enum vmm_err vmm_machine_add_ram(struct vmm_machine *machine, size_t index, uint8_t *host)
@@ -163,6 +195,17 @@ static enum vmm_err load(struct vmm_machine *machine, struct vmm_diag *diag)
     return vmm_machine_write_fdt(machine, diag);
 }
 
+static void reset_extra(struct vmm_machine *machine)
+{
+    for (size_t i = 0; i < machine->extra_count; i++) {
+        const struct vmm_machine_device *device = machine->extra[i];
+
+        if (device->reset != NULL) {
+            device->reset(device->region.dev);
+        }
+    }
+}
+
 enum vmm_err vmm_machine_boot(struct vmm_machine *machine, struct vmm_diag *diag)
 {
     struct vmm_vm *vm = &machine->vm;
@@ -180,6 +223,7 @@ enum vmm_err vmm_machine_boot(struct vmm_machine *machine, struct vmm_diag *diag
     }
     vmm_pl011_reset(&machine->uart);
     vmm_pl031_reset(&machine->rtc);
+    reset_extra(machine);
     vm->irqchip.ops->reset(vm->irqchip.chip);
     vmm_vm_start(vm, machine->layout.entry, machine->layout.fdt.v);
     return VMM_OK;

@@ -15,6 +15,7 @@
 #include <vmm/vm.h>
 
 #define VMM_MACHINE_MMIO_MAX 16
+#define VMM_MACHINE_EXTRA_MAX 8
 
 /** A window of guest-physical addresses. */
 struct vmm_window {
@@ -38,6 +39,14 @@ struct vmm_machine_type {
     unsigned spi_count;
 };
 
+/** A device of the embedder's own, beside those of the machine type. Its storage stays valid. */
+struct vmm_machine_device {
+    struct vmm_mmio_region region; /**< Below the type's `ram_base`, where nothing else is. */
+    void (*reset)(void *dev);      /**< At each boot; NULL: nothing. `dev` is the region's. */
+    /** Write the device's node into the open root node; NULL: it has none. */
+    void (*fdt)(struct vmm_fdt *fdt, const struct vmm_mmio_region *region);
+};
+
 /** One VM and its devices. Embed by value (about 60 KiB); it points into itself: do not move it. */
 struct vmm_machine {
     const struct vmm_machine_type *type;
@@ -50,6 +59,8 @@ struct vmm_machine {
     struct vmm_its its; /**< GICv3. */
     struct vmm_pl011 uart;
     struct vmm_pl031 rtc;
+    const struct vmm_machine_device *extra[VMM_MACHINE_EXTRA_MAX];
+    size_t extra_count;
     struct vmm_boot_layout layout; /**< Of the last vmm_machine_boot(). */
     size_t fdt_size;               /**< Bytes at layout.fdt; 0 before the first boot. */
     /** RAM is all zero: the next boot need not clear it. The embedder may set it after init. */
@@ -65,6 +76,17 @@ struct vmm_machine {
 VMM_MUST_CHECK enum vmm_err vmm_machine_init(struct vmm_machine *machine,
                                              const struct vmm_vm_desc *desc,
                                              struct vmm_console console, struct vmm_diag *diag);
+
+/**
+ * Add a device of the embedder's own, before the first boot. Its wire is vmm_gic_spi() of an INTID
+ * that the type leaves free.
+ * @retval VMM_ERR_INVALID The region is empty, wraps, has no name or no handler, or reaches RAM.
+ * @retval VMM_ERR_OVERLAP Another device is there.
+ * @retval VMM_ERR_FULL    VMM_MACHINE_EXTRA_MAX devices, or the map is full.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_machine_add_device(struct vmm_machine *machine,
+                                                   const struct vmm_machine_device *device,
+                                                   struct vmm_diag *diag);
 
 /**
  * Give RAM region `index` of the description its memory: `desc.ram[index].size` bytes at `host`.

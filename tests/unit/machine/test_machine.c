@@ -199,6 +199,70 @@ static void test_device_tree(void **state)
     check_cells(fdt, "/rtc@9010000", "interrupts", 0, 2, 4);
 }
 
+static unsigned extra_resets;
+
+static void extra_mmio(void *dev, struct vmm_mmio *io)
+{
+    (void)dev;
+    io->value = 0x51;
+}
+
+static void extra_reset(void *dev)
+{
+    (void)dev;
+    extra_resets++;
+}
+
+static void extra_fdt(struct vmm_fdt *fdt, const struct vmm_mmio_region *region)
+{
+    vmm_fdt_node_at(fdt, region->name, region->base.v);
+    vmm_fdt_close(fdt);
+}
+
+static void test_device_of_ones_own(void **state)
+{
+    struct bench *b = *state;
+    const struct vmm_machine_device device = { { "own", VMM_GPA(0xb000000), 0x1000, extra_mmio, b },
+                                               extra_reset,
+                                               extra_fdt };
+    const struct vmm_machine_device bare = { .region = { "bare", VMM_GPA(0xb001000), 0x1000,
+                                                         extra_mmio, b } };
+
+    extra_resets = 0;
+    assert_int_equal(init(b), VMM_OK);
+    assert_int_equal(vmm_machine_add_device(&b->machine, &device, &b->diag), VMM_OK);
+    assert_int_equal(vmm_machine_add_device(&b->machine, &bare, &b->diag), VMM_OK);
+    assert_int_equal(vmm_machine_add_ram(&b->machine, 0, b->ram), VMM_OK);
+    assert_int_equal(vmm_machine_add_ram(&b->machine, 1, b->high), VMM_OK);
+    assert_int_equal(vmm_machine_boot(&b->machine, &b->diag), VMM_OK);
+    assert_int_equal(access_at(b, 0xb000ffc, 0, false), 0x51);
+    assert_true(fdt_path_offset(fdt_of(b), "/own@b000000") > 0);
+    assert_int_equal(extra_resets, 1);
+    assert_int_equal(vmm_machine_boot(&b->machine, &b->diag), VMM_OK);
+    assert_int_equal(extra_resets, 2);
+}
+
+static void test_device_of_ones_own_refused(void **state)
+{
+    struct bench *b = *state;
+    struct vmm_machine_device device = { .region = { "own", VMM_GPA(UART), 0x1000, extra_mmio,
+                                                     b } };
+
+    assert_int_equal(init(b), VMM_OK);
+    assert_int_equal(vmm_machine_add_device(&b->machine, &device, &b->diag), VMM_ERR_OVERLAP);
+    device.region.base = VMM_GPA(RAM_BASE - 0x800);
+    assert_int_equal(vmm_machine_add_device(&b->machine, &device, &b->diag), VMM_ERR_INVALID);
+    device.region = (struct vmm_mmio_region) { "own", VMM_GPA(0), UINT64_MAX, extra_mmio, b };
+    assert_int_equal(vmm_machine_add_device(&b->machine, &device, &b->diag), VMM_ERR_INVALID);
+    device.region.size = 4;
+    for (uint64_t i = 0; i < VMM_MACHINE_EXTRA_MAX; i++) {
+        device.region.base = VMM_GPA(0xb000000 + 4 * i);
+        assert_int_equal(vmm_machine_add_device(&b->machine, &device, &b->diag), VMM_OK);
+    }
+    device.region.base = VMM_GPA(0xb001000);
+    assert_int_equal(vmm_machine_add_device(&b->machine, &device, &b->diag), VMM_ERR_FULL);
+}
+
 static void test_gicv3(void **state)
 {
     struct bench *b = *state;
@@ -407,6 +471,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(test_boot_state),
         T(test_device_tree),
+        T(test_device_of_ones_own),
+        T(test_device_of_ones_own_refused),
         T(test_gicv3),
         T(test_gicv2),
         T(test_devices_are_there),
