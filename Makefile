@@ -7,16 +7,16 @@ MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 .DEFAULT_GOAL := all
 
 # --- Sources -----------------------------------------------------------------
-LIB_DIRS := core irqchip pci virtio devices machine
-LIB_SRC := $(wildcard $(addsuffix /*.c,$(LIB_DIRS)))
-AARCH64_SRC := $(LIB_SRC) $(wildcard arch/aarch64/*.c)
+VESSEL_SYSROOT := $(D)/sysroot/arm64/usr
+include vessel.mk
+AARCH64_SRC := $(VESSEL_SRC)
 NET_SRC := $(wildcard host/net/*.c)
 BARE_COMMON := $(wildcard host/bare/common/*.c)
 BARE_SRC := $(BARE_COMMON) $(NET_SRC) \
 	$(wildcard host/common/*.c host/common/*.S host/bare/aarch64/*.c host/bare/aarch64/*.S)
 FAKE_SRC := $(wildcard host/fake/*.c)
 PROBE_SRC := $(wildcard host/probe/*.c)
-MICROKIT_SRC := $(wildcard host/common/*.c host/common/*.S host/microkit/*.c)
+MICROKIT_SRC := $(VESSEL_MICROKIT_SRC) host/microkit/main.c
 UNIT_SRC := $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 
@@ -25,18 +25,18 @@ TOOLCHAIN ?= clang
 ifeq ($(TOOLCHAIN),gcc)
 CC := gcc
 LTO :=
-AARCH64_CC := aarch64-linux-gnu-gcc -mno-outline-atomics
+AARCH64_CC := $(VESSEL_CC_gcc)
 else
 CC := clang
 LTO := -flto
-AARCH64_CC := clang --target=aarch64-none-elf
+AARCH64_CC := $(VESSEL_CC_clang)
 endif
 AR := llvm-ar
 LD := ld.lld
 PY := $(D)/venv/bin/python
 JOBS := $(shell nproc)
 WARN := -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
-COMMON := -std=c17 -g $(WARN) -MMD -MP -Iinclude -Iarch/aarch64/include -Ihost -Ihost/common
+COMMON := -std=c17 -g $(WARN) -MMD -MP $(addprefix -I,$(VESSEL_INCLUDE)) -Ihost -Ihost/common
 
 # Host-native. One build with sanitizers serves unit tests and fuzzers; the probe is fast.
 NATIVE_CFLAGS := $(COMMON) -Ihost/fake
@@ -44,12 +44,9 @@ SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-saniti
 PROBE_CFLAGS := $(NATIVE_CFLAGS) -O2
 
 # The target: freestanding AArch64 with picolibc and Debian's libfdt for arm64.
-SYSROOT := $(D)/sysroot/arm64/usr
-LIBFDT := $(SYSROOT)/lib/aarch64-linux-gnu/libfdt.a
-PICOLIBC := /usr/lib/picolibc/aarch64-linux-gnu
-AARCH64_CFLAGS := $(COMMON) -march=armv8-a -mgeneral-regs-only -mstrict-align \
-	-O2 -fno-pic -ffunction-sections -fdata-sections \
-	-isystem $(PICOLIBC)/include -isystem $(SYSROOT)/include
+LIBFDT := $(VESSEL_LIBFDT)
+PICOLIBC := $(VESSEL_PICOLIBC)
+AARCH64_CFLAGS := $(COMMON) $(VESSEL_MACHINE) -isystem $(VESSEL_SYSROOT)/include
 BARE_LDFLAGS := -T host/bare/aarch64/link.ld --gc-sections -z max-page-size=0x1000 \
 	--defsym=vfprintf=__i_vfprintf # picolibc's printf without floating point
 
@@ -63,7 +60,7 @@ UNIT_BIN := $(patsubst %.c,$(B)/native/%,$(UNIT_SRC))
 FUZZ_BIN := $(patsubst %.c,$(B)/native/%,$(FUZZ_SRC))
 GUEST := $(D)/guest/vmlinuz $(D)/guest/initrd.gz
 
-.PHONY: all help deps microkit run check test tests lint format fuzz prove bench gcc clean distclean
+.PHONY: all help deps microkit install run check test tests lint format fuzz prove bench gcc clean distclean
 all: $(AARCH64_LIB) $(BARE_ELF) $(PROBE_BIN) $(GUEST) ## The VMM, the library, the probe and the guest
 
 help: ## This list
@@ -99,12 +96,16 @@ $(NATIVE_LIB): $(call objects,native,$(AARCH64_SRC) $(FAKE_SRC))
 	$(AR) rcs $@ $^
 
 # The Microkit host over a double of seL4; its instructions and its snprintf are the target's.
-MICROKIT_NATIVE := $(call objects,native,$(filter-out %/cpu.c %/printf.c,$(wildcard host/common/*.c host/microkit/*.c)) \
+MICROKIT_NATIVE := $(call objects,native,$(filter %.c,$(filter-out %/cpu.c %/printf.c,$(VESSEL_MICROKIT_SRC))) \
 	tests/microkit/double.c)
-$(B)/native/host/microkit/%.o $(B)/native/tests/microkit/%.o $(B)/native/tests/unit/host/microkit/%.o: \
-	NATIVE_CFLAGS += -Itests/microkit
+MICROKIT_UNIT := $(filter $(B)/native/tests/unit/host/microkit/%,$(UNIT_BIN))
+EXAMPLE_UNIT := $(filter $(B)/native/tests/unit/examples/%,$(UNIT_BIN))
+$(addprefix $(B)/native/,host/microkit/%.o examples/%.o tests/microkit/%.o tests/unit/host/microkit/%.o \
+	tests/unit/examples/%.o): NATIVE_CFLAGS += -Itests/microkit
 
-$(filter $(B)/native/tests/unit/host/microkit/%,$(UNIT_BIN)): %: %.c.o $(MICROKIT_NATIVE) $(NATIVE_LIB)
+$(MICROKIT_UNIT): $(call objects,native,host/microkit/main.c)
+$(EXAMPLE_UNIT): $(call objects,native,examples/own-vmm/vmm.c)
+$(MICROKIT_UNIT) $(EXAMPLE_UNIT): %: %.c.o $(MICROKIT_NATIVE) $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
 
 # The in-tree host's drivers over devices that the tests play.
@@ -167,8 +168,7 @@ $(MICROKIT_DIR)/$(1)/%.o: % | $(DEPS)
 $(MICROKIT_DIR)/$(1)/vessel-vmm.elf: $(MICROKIT_SRC:%=$(MICROKIT_DIR)/$(1)/%.o) \
 		$(call objects,vmm,$(AARCH64_SRC)) $(LIBFDT) host/microkit/link.ld \
 		$(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/lib/libmicrokit.a
-	$(LD) -T host/microkit/link.ld --gc-sections -z max-page-size=0x1000 \
-		--defsym=vfprintf=__i_vfprintf $$(filter %.o %.a,$$^) $(PICOLIBC)/lib/libc.a -o $$@
+	$(LD) $(VESSEL_LDFLAGS) $$(filter %.o %.a,$$^) $(PICOLIBC)/lib/libc.a -o $$@
 endef
 $(foreach config,$(MICROKIT_CONFIGS),$(eval $(call microkit-rules,$(config))))
 
@@ -199,6 +199,27 @@ $(B)/guest/bench-init: $(B)/aarch64/bench/init.c.o
 
 $(B)/guest/bench.cpio.gz: $(D)/guest/initrd.gz $(B)/guest/bench-init
 	(cat $<; cd $(B)/guest && echo bench-init | cpio --quiet -o -H newc | gzip -9n) > $@
+
+# --- Installing ---------------------------------------------------------------
+PREFIX ?= /usr/local
+INSTALLED := $(DESTDIR)$(PREFIX)
+put = install -d $(INSTALLED)/$(2) && install -m $(or $(3),644) $(1) $(INSTALLED)/$(2)
+
+# The library for AArch64, and what a VMM of your own is built with.
+install: $(AARCH64_LIB) $(BARE_ELF) $(PROBE_BIN) $(MICROKIT_ELFS) ## Into DESTDIR/PREFIX (/usr/local): library, headers, vessel.mk, tool
+	@$(call put,include/vmm/*.h arch/aarch64/include/vmm/*.h host/microkit/include/vmm/*.h,include/vmm)
+	@$(call put,$(AARCH64_LIB),lib)
+	@install -d $(INSTALLED)/lib/pkgconfig && sed 's|@PREFIX@|$(PREFIX)|' tools/install/vessel.pc \
+		>$(INSTALLED)/lib/pkgconfig/vessel.pc
+	@$(call put,vessel.mk,share/vessel)
+	@$(call put,host/common/*.[chS],share/vessel/host/common)
+	@$(call put,host/microkit/*.[ch] host/microkit/link.ld,share/vessel/host/microkit)
+	@$(call put,tools/vessel/*.py,share/vessel/tools/vessel)
+	@$(call put,tools/vessel/hosts/*.py,share/vessel/tools/vessel/hosts)
+	@$(call put,tools/install/vessel,bin,755)
+	@$(call put,$(PROBE_BIN),lib/vessel/probe,755)
+	@$(call put,$(BARE_ELF),lib/vessel/aarch64)
+	@$(foreach elf,$(MICROKIT_ELFS),$(call put,$(elf),lib/vessel/$(patsubst $(B)/%,%,$(dir $(elf)))) &&) :
 
 # --- Tests -------------------------------------------------------------------
 PYTEST := VESSEL_BUILD=$(B) $(PY) -m pytest

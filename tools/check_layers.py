@@ -42,6 +42,7 @@ PUBLIC = {
     "virtio_mmio.h": "virtio",
     "virtq.h": "virtio",
     "machine.h": "machine",
+    "microkit.h": "host",
     "manifest.h": "machine",
 }
 

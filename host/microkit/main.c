@@ -1,129 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The ready VMM program as a protection domain of Microkit: its entry points. */
-#include "mk.h"
-#include "uart.h"
-
-#include <inttypes.h>
-
-#include <vmm/host.h>
-#include <vmm/manifest.h>
-
-struct mk_vm mk;
-
-static enum vmm_err describe(struct vmm_vm_desc *desc, struct vmm_diag *diag)
-{
-    struct vmm_manifest manifest;
-    const struct vmm_blob pack = { (const uint8_t *)(uintptr_t)vessel_pack, vessel_pack_size };
-    enum vmm_err err;
-
-    if (vessel_pack == 0) {
-        return vmm_fail(diag, VMM_ERR_INVALID, "the system description maps no pack");
-    }
-    err = vmm_manifest_open(&manifest, pack, diag);
-    if (err == VMM_OK && manifest.vm_count != 1) {
-        return vmm_fail(diag, VMM_ERR_UNSUPPORTED, "vms: a protection domain runs exactly one");
-    }
-    return err == VMM_OK ? vmm_manifest_vm(&manifest, 0, desc, diag) : err;
-}
-
-/* Microkit gives zeroed memory. */
-static enum vmm_err add_ram(struct vmm_diag *diag)
-{
-    struct vmm_machine *m = &mk.machine;
-
-    m->ram_is_clear = true;
-    for (size_t i = 0; i < m->desc.ram_count; i++) {
-        enum vmm_err err = vmm_machine_add_ram(m, i, (uint8_t *)mk_ram(i));
-
-        if (err != VMM_OK) {
-            return vmm_fail(diag, err, "ram: region %zu is not mapped here (vessel_ram%zu)", i, i);
-        }
-    }
-    return VMM_OK;
-}
-
-static void connect(void)
-{
-    for (unsigned i = 0; i < VMM_MAX_VCPUS; i++) {
-        mk.vcpu[i] = (struct mk_vcpu) {
-            .vcpu = &mk.machine.vcpu[i],
-            .child = i,
-            .deadline = UINT64_MAX,
-            .wake = UINT64_MAX,
-        };
-        mk.machine.vcpu[i].host = &mk.vcpu[i];
-    }
-}
-
-static enum vmm_err build(struct vmm_diag *diag)
-{
-    struct vmm_vm_desc desc;
-    struct vmm_machine *m = &mk.machine;
-    enum vmm_err err = describe(&desc, diag);
-
-    if (err == VMM_OK) {
-        err = vmm_machine_init(m, &desc, host_uart_console(&m->uart), diag);
-    }
-    return err == VMM_OK ? add_ram(diag) : err;
-}
+#include <vmm/microkit.h>
 
 void init(void)
 {
-    struct vmm_diag diag;
-
-    mk = (struct mk_vm) { .lr_count = mk_lr_probe(0) };
-    connect();
-    host_uart_init((uintptr_t)vessel_uart);
-    mk_timer_init();
-    if (vessel_timer_irq == MK_NO_CHANNEL) {
-        vmm_fail(&diag, VMM_ERR_INVALID, "the system description gives no timer interrupt");
-        mk_fail(&diag);
-    }
-    if (build(&diag) != VMM_OK) {
-        mk_fail(&diag);
-    }
-    mk_boot();
-    mk_run();
-}
-
-/* The first acknowledgement travels with our next receive and costs no kernel entry. */
-static void acknowledge(microkit_channel channel)
-{
-    if (microkit_have_signal) {
-        microkit_irq_ack(channel);
-    } else {
-        microkit_deferred_irq_ack(channel);
-    }
+    (void)vmm_microkit_init();
+    vmm_microkit_boot();
 }
 
 void notified(microkit_channel channel)
 {
-    if (channel == vessel_uart_irq) {
-        host_uart_irq();
-    } else if (channel == vessel_timer_irq) {
-        mk_timer_irq();
-    } else {
-        return;
-    }
-    vmm_vm_settle(&mk.machine.vm);
-    mk_run();
-    acknowledge(channel);
+    (void)vmm_microkit_notified(channel);
 }
 
 seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply)
 {
-    if (child >= mk.machine.vm.vcpu_count) {
-        return seL4_False;
-    }
-    mk.reply = false;
-    mk_fault(&mk.vcpu[child], microkit_msginfo_get_label(msginfo));
-    mk.kicked |= UINT32_C(1) << child;
-    mk_run();
-    *reply = microkit_msginfo_new(0, 0);
-    return mk.reply;
-}
-
-void vmm_host_cache_clean(const void *p, size_t len)
-{
-    mk_cpu_clean(p, len);
+    return vmm_microkit_fault(child, msginfo, reply);
 }

@@ -22,7 +22,7 @@ Run = Callable[..., "Console"]
 
 
 class Console(pexpect.spawn):
-    """`vessel run` on a terminal."""
+    """A program on a terminal, mostly `vessel run`."""
 
     def ended(self) -> int:
         """Wait for the end; the exit status."""
@@ -59,13 +59,14 @@ class Console(pexpect.spawn):
 
 
 @pytest.fixture
-def run() -> Iterator[Run]:
+def spawn() -> Iterator[Run]:
+    """Starts a program on a terminal, from the top of the tree."""
     started = []
 
-    def start(*arguments: str | Path) -> Console:
+    def start(command: str, *arguments: str | Path) -> Console:
         console = Console(
-            str(TOP / "vessel"),
-            ["run", "--timeout", str(TIMEOUT_S), *map(str, arguments)],
+            command,
+            [*map(str, arguments)],
             cwd=str(TOP),
             dimensions=(24, COLUMNS),
             encoding="utf-8",
@@ -78,6 +79,12 @@ def run() -> Iterator[Run]:
     yield start
     for console in started:
         console.close(force=True)
+
+
+@pytest.fixture
+def run(spawn: Run) -> Run:
+    """Starts `vessel run`."""
+    return lambda *arguments: spawn(str(TOP / "vessel"), "run", "--timeout", TIMEOUT_S, *arguments)
 
 
 @pytest.fixture

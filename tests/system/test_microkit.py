@@ -6,6 +6,7 @@ The programs have to be there: `make microkit`.
 
 import os
 import re
+import subprocess
 
 import pytest
 
@@ -50,3 +51,16 @@ def test_hvc_is_answered(run, payload):
     guest.sendcontrol("a")
     guest.send("x")
     assert guest.ended() == 6
+
+
+def test_own_vmm(top, build, tmp_path, spawn, monkeypatch):
+    """examples/own-vmm: a native component rings the bell of a device that is not Vessel's."""
+    monkeypatch.setenv("VESSEL_BUILD", str(build))
+    example = ("make", "-s", "-C", top / "examples/own-vmm", f"BUILD={tmp_path}")
+    subprocess.run(example, check=True)
+    guest = spawn("make", *map(str, example[1:]), "run")
+    guest.login()
+    assert "0x6C6C6562" in guest.shell("devmem 0xb000000")
+    assert "0x00000001" in guest.shell("devmem 0xb000004")
+    assert "0x00000000" in guest.shell("devmem 0xb000004 32 1; devmem 0xb000004")
+    assert "bell@b000000" in guest.shell("ls /proc/device-tree")
