@@ -69,17 +69,17 @@ help: ## This list
 # --- What the machine must have ----------------------------------------------
 # Every tool comes from there, so every object waits for it; a second run needs no network.
 DEPS := $(D)/.bootstrap
-$(DEPS): tools/bootstrap tools/apt-root $(wildcard tools/*.txt)
+$(DEPS): tools/bootstrap tools/apt-root tools/guest/modules $(wildcard tools/*.txt)
 	tools/bootstrap $(D)
 	@touch $@
 
 deps: $(DEPS) ## Install what is missing on this machine
 
-$(D)/guest/vmlinuz $(D)/guest/busybox $(LIBFDT): | $(DEPS)
+$(D)/guest/vmlinuz $(D)/guest/busybox $(D)/guest/modules $(LIBFDT): | $(DEPS)
 	@test -e $@
 
-$(D)/guest/initrd.gz: $(D)/guest/busybox $(wildcard tools/guest/*)
-	tools/guest/mkinitrd $< $@
+$(D)/guest/initrd.gz: $(D)/guest/busybox $(wildcard tools/guest/*) | $(D)/guest/modules
+	tools/guest/mkinitrd $< $(D)/guest/modules $@
 
 # --- Host-native -------------------------------------------------------------
 # fuzzer-no-link is clang's; gcc builds the library only.
