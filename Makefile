@@ -111,7 +111,11 @@ $(MICROKIT_UNIT) $(EXAMPLE_UNIT): %: %.c.o $(MICROKIT_NATIVE) $(NATIVE_LIB)
 # The in-tree host's drivers over devices that the tests play.
 $(B)/native/tests/unit/host/bare/%.o: NATIVE_CFLAGS += -Ihost/bare/common
 
-$(filter $(B)/native/tests/unit/host/bare/%,$(UNIT_BIN)): %: %.c.o $(call objects,native,$(BARE_COMMON)) $(NATIVE_LIB)
+$(B)/native/libbare.a: $(call objects,native,$(BARE_COMMON))
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(filter $(B)/native/tests/unit/host/bare/%,$(UNIT_BIN)): %: %.c.o $(B)/native/libbare.a $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
 
 # The network components are portable; their tests run them between real queues.
