@@ -40,6 +40,7 @@ PUBLIC = {
     "virtio.h": "virtio",
     "virtio_ids.h": "virtio",
     "virtio_mmio.h": "virtio",
+    "virtio_net.h": "virtio",
     "virtq.h": "virtio",
     "machine.h": "machine",
     "microkit.h": "host",

@@ -17,7 +17,7 @@ uint8_t *net_cursor_take(struct net_cursor *cursor, uint32_t len, uint32_t *take
         return NULL;
     }
     at = cursor->segment->data + cursor->done;
-    left = cursor->segment->len - cursor->done;
+    left = cursor->segment->size - cursor->done;
     *taken = len < left ? len : left;
     cursor->done += *taken;
     if (*taken == left) {

@@ -9,7 +9,7 @@
 #include <vmm/net.h>
 
 struct net_cursor {
-    const struct vmm_net_segment *segment;
+    const struct vmm_seg *segment;
     size_t count;  /**< Segments from `segment` on. */
     uint32_t done; /**< Bytes of the first one that lie behind. */
 };

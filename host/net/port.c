@@ -45,8 +45,7 @@ static bool transmit(void *cookie, unsigned queue, const struct vmm_net_frame *f
     return true;
 }
 
-static bool supply(void *cookie, unsigned queue, const struct vmm_net_segment *segment,
-                   size_t count)
+static bool supply(void *cookie, unsigned queue, const struct vmm_seg *segment, size_t count)
 {
     struct net_vm_port *p = cookie;
 

@@ -8,7 +8,7 @@ static struct net_slot *slot_at(struct net_ring *ring, uint32_t index)
     return &ring->slot[index % NET_RING_SLOTS];
 }
 
-bool net_ring_supply(struct net_ring *ring, const struct vmm_net_segment *segment, size_t count)
+bool net_ring_supply(struct net_ring *ring, const struct vmm_seg *segment, size_t count)
 {
     struct net_slot *first = slot_at(ring, ring->head);
     uint32_t room = 0;
@@ -21,8 +21,8 @@ bool net_ring_supply(struct net_ring *ring, const struct vmm_net_segment *segmen
         uint32_t more = VMM_NET_FRAME_MAX * 2 - room; /* No frame needs as much. */
 
         slot->data = segment[i].data;
-        slot->len = segment[i].len;
-        room += segment[i].len < more ? segment[i].len : more;
+        slot->len = segment[i].size;
+        room += segment[i].size < more ? segment[i].size : more;
     }
     first->room = room;
     first->count = (uint32_t)count;

@@ -35,7 +35,7 @@ struct net_ring {
 };
 
 /** Producer: add a buffer of `count` segments, more than `headroom` bytes. false: no room. */
-bool net_ring_supply(struct net_ring *ring, const struct vmm_net_segment *segment, size_t count);
+bool net_ring_supply(struct net_ring *ring, const struct vmm_seg *segment, size_t count);
 
 /** Producer: take back filled frames, at most `max`; how many. */
 size_t net_ring_reap(struct net_ring *ring, struct vmm_net_received *frame, size_t max);

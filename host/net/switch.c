@@ -139,11 +139,11 @@ static bool wants(const struct net_port *port, uint64_t mac)
         return !f->no_broadcast;
     }
     if ((mac & GROUP_BIT) != 0) {
-        return !f->no_multicast &&
-               (f->all_multicast || listed(f->multicast, f->multicast_count, mac));
+        return !f->no_multicast && (f->all_multicast || f->multicast_overflow ||
+                                    listed(f->multicast, f->multicast_count, mac));
     }
-    return !f->no_unicast &&
-           (f->all_unicast || mac == mac_at(f->mac) || listed(f->unicast, f->unicast_count, mac));
+    return !f->no_unicast && (f->all_unicast || f->unicast_overflow || mac == mac_at(f->mac) ||
+                              listed(f->unicast, f->unicast_count, mac));
 }
 
 static bool reachable(const struct net_port *from, const struct net_port *to)

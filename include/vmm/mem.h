@@ -13,6 +13,12 @@ typedef struct {
 } vmm_gpa_t;
 #define VMM_GPA(x) ((vmm_gpa_t) { (x) })
 
+/** A piece of guest RAM: part of a buffer. It changes whenever the guest likes. */
+struct vmm_seg {
+    uint8_t *data;
+    uint32_t size; /**< Bytes, non-zero, of any alignment. */
+};
+
 /** One contiguous region of guest RAM and where the host sees it. */
 struct vmm_mem_region {
     vmm_gpa_t base;

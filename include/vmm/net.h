@@ -19,6 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vmm/mem.h>
+
 #define VMM_NET_MAC_SIZE 6u
 /** Destination, source, type. */
 #define VMM_NET_HEADER_SIZE 14u
@@ -26,12 +28,6 @@
 #define VMM_NET_FRAME_MAX (VMM_NET_HEADER_SIZE + 4u + 65535u)
 /** Addresses of each kind that a receive filter can have. */
 #define VMM_NET_FILTER_MAX 16u
-
-/** Bytes of guest memory, checked; they change whenever the guest likes. */
-struct vmm_net_segment {
-    uint8_t *data;
-    uint32_t len; /**< Bytes, non-zero, of any alignment. */
-};
 
 /** What kind of packet a frame is to be cut into. */
 enum vmm_net_gso {
@@ -57,7 +53,7 @@ struct vmm_net_offload {
 
 /** A frame to send. */
 struct vmm_net_frame {
-    const struct vmm_net_segment *segment; /**< The array is valid during the call only. */
+    const struct vmm_seg *segment; /**< The array is valid during the call only. */
     size_t segment_count;
     uint32_t len; /**< Bytes in all: VMM_NET_HEADER_SIZE to VMM_NET_FRAME_MAX. */
     struct vmm_net_offload offload;
@@ -82,6 +78,8 @@ struct vmm_net_filter {
     bool no_multicast;
     bool no_unicast;
     bool no_broadcast;
+    bool unicast_overflow;         /**< There are more addresses than in the list: all, */
+    bool multicast_overflow;       /**< and of this kind. */
     uint8_t mac[VMM_NET_MAC_SIZE]; /**< The guest's own. */
     uint8_t unicast_count;         /**< At most VMM_NET_FILTER_MAX, as the next. */
     uint8_t multicast_count;
@@ -119,8 +117,7 @@ struct vmm_net_ops {
     bool (*transmit)(void *cookie, unsigned queue, const struct vmm_net_frame *frame);
     /** Take an empty buffer of `count` segments, of more bytes than the headroom in all. false: no
      * room, as with transmit. */
-    bool (*supply)(void *cookie, unsigned queue, const struct vmm_net_segment *segment,
-                   size_t count);
+    bool (*supply)(void *cookie, unsigned queue, const struct vmm_seg *segment, size_t count);
     /** No more for now: what was given since the last kick may be passed on in one go. */
     void (*kick)(void *cookie, unsigned queue);
     /** Forget the queue's buffers: they are not touched after the return, nor handed back. */

@@ -18,12 +18,6 @@
 /** Largest size of a queue that a device may have here; the specification allows 32768. */
 #define VMM_VIRTQ_SIZE_MAX 1024u
 
-/** A piece of guest RAM: part of a buffer. It changes whenever the guest likes. */
-struct vmm_seg {
-    uint8_t *data;
-    uint32_t size; /**< Bytes, non-zero. */
-};
-
 /**
  * One chain of buffers: `readable` segments that the device may read, then `writable` ones that it
  * may write. A buffer that straddles regions of guest RAM is several segments.

@@ -103,14 +103,14 @@ static inline struct lan *new_lan(void)
 /** Supply a buffer in pieces of at most `piece` bytes. */
 static inline bool supply(struct card *card, uint32_t size, uint32_t piece)
 {
-    struct vmm_net_segment segment[32];
+    struct vmm_seg segment[32];
     size_t count = 0;
 
-    for (uint32_t done = 0; done < size; done += segment[count++].len) {
+    for (uint32_t done = 0; done < size; done += segment[count++].size) {
         uint32_t n = size - done < piece ? size - done : piece;
 
         assert_true(count < ARRAY_SIZE(segment));
-        segment[count] = (struct vmm_net_segment) { card->memory + card->used + done, n };
+        segment[count] = (struct vmm_seg) { card->memory + card->used + done, n };
     }
     if (!ops(card)->supply(&card->port, 0, segment, count)) {
         return false;
@@ -137,7 +137,7 @@ static inline void address(uint8_t *frame, uint64_t to, uint64_t from)
 static inline bool send_offload(struct card *card, uint8_t *bytes, uint32_t len,
                                 struct vmm_net_offload offload)
 {
-    struct vmm_net_segment segment = { bytes, len };
+    struct vmm_seg segment = { bytes, len };
     struct vmm_net_frame frame = { &segment, 1, len, offload };
 
     return ops(card)->transmit(&card->port, 0, &frame);

@@ -84,14 +84,13 @@ static struct vmm_net_offload tso(bool six)
 static bool cut(struct result *r, uint32_t len, uint32_t piece, struct vmm_net_offload offload,
                 const struct vmm_net_receive *receive)
 {
-    struct vmm_net_segment segment[sizeof(frame)];
+    struct vmm_seg segment[sizeof(frame)];
     size_t count = 0;
     static struct net_cut c;
     static struct net_packet p;
 
-    for (uint32_t at = 0; at < len; at += segment[count++].len) {
-        segment[count] =
-            (struct vmm_net_segment) { frame + at, len - at < piece ? len - at : piece };
+    for (uint32_t at = 0; at < len; at += segment[count++].size) {
+        segment[count] = (struct vmm_seg) { frame + at, len - at < piece ? len - at : piece };
     }
     const struct vmm_net_frame f = { segment, count, len, offload };
 
@@ -263,7 +262,7 @@ static void a_missing_checksum_is_filled_in(void **state)
 static void the_ethernet_header_is_the_judged_one(void **state)
 {
     uint32_t len = build(false, 100);
-    struct vmm_net_segment segment = { frame, len };
+    struct vmm_seg segment = { frame, len };
     struct vmm_net_frame f = {
         &segment, 1, len, { .csum_needed = true, .csum_start = 34, .csum_offset = 16 }
     };
