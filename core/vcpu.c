@@ -52,18 +52,21 @@ void vmm_vcpu_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
 
 void vmm_vcpu_maintenance(struct vmm_vcpu *vcpu)
 {
+    vcpu->stats.event[VMM_EVENT_MAINTENANCE]++;
     vmm_vcpu_attend(vcpu);
     vmm_vm_settle(vcpu->vm);
 }
 
 void vmm_vcpu_private_irq(struct vmm_vcpu *vcpu, uint32_t intid)
 {
+    vcpu->stats.event[VMM_EVENT_PRIVATE_IRQ]++;
     vmm_arch_private_irq(vcpu, intid);
     vmm_vm_settle(vcpu->vm);
 }
 
 void vmm_vcpu_timer(struct vmm_vcpu *vcpu)
 {
+    vcpu->stats.event[VMM_EVENT_TIMER]++;
     vmm_arch_timer(vcpu);
     vmm_vm_settle(vcpu->vm);
 }

@@ -83,6 +83,7 @@ void vmm_vm_crash(struct vmm_vcpu *vcpu, const char *fmt, ...)
     va_end(args);
     vmm_log(&vm->log, VMM_LOG_ERROR, "VM crashed: vCPU %u: %s", vcpu->id, reason);
     vmm_arch_report(vcpu);
+    vmm_trace_report(vcpu);
     vmm_vm_stop(vm, VMM_VM_CRASHED);
     vcpu->state = VMM_VCPU_CRASHED;
 }

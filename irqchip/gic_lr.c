@@ -311,6 +311,7 @@ static struct vmm_lr take(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned
 
     if (!active) {
         send_latch(gic, &at, &lr);
+        gic->vm->vcpu[gic_cpu_id(gic, cpu)].stats.injected++;
     }
     at.bank->in_lr |= at.bit;
     at.bank->owner[at.i] = (uint8_t)gic_cpu_id(gic, cpu);

@@ -46,6 +46,9 @@ void vmm_arch_timer(struct vmm_vcpu *vcpu);
  */
 uint64_t vmm_arch_vtimer_deadline(struct vmm_vcpu *vcpu);
 
+/** What kind of exit has the syndrome `code` (vmm_trace_entry.code), for a person. */
+const char *vmm_arch_exit_name(uint64_t code);
+
 /** Write the vCPU's registers to the log, for a crash report. */
 void vmm_arch_report(struct vmm_vcpu *vcpu);
 

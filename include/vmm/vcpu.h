@@ -5,6 +5,8 @@
 #include <stdint.h>
 
 #include <vmm/arch_types.h>
+#include <vmm/stats.h>
+#include <vmm/trace.h>
 
 struct vmm_vm;
 
@@ -24,6 +26,8 @@ struct vmm_vcpu {
     enum vmm_vcpu_state state;
     bool flush_needed; /**< The irqchip must flush before the next resume. */
     struct vmm_arch_vcpu arch;
+    struct vmm_stats stats;
+    struct vmm_trace trace;
     void *host; /**< The host's own; the library does not touch it, not even in vmm_vm_init(). */
 };
 

@@ -40,6 +40,11 @@ void vmm_arch_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
     }
 }
 
+const char *vmm_arch_exit_name(uint64_t code)
+{
+    return code == 1 ? "one" : "another";
+}
+
 void vmm_arch_private_irq(struct vmm_vcpu *vcpu, uint32_t intid)
 {
     arch.private_irqs++;
