@@ -194,7 +194,7 @@ void vmm_virtio_net_control(struct vmm_virtio_net *card, unsigned n)
             vmm_virtio_break(&card->virtio, "a command without room for its answer");
             return;
         }
-        ack = execute(card, &c) ? ACK_OK : ACK_ERR;
+        ack = (uint8_t)(execute(card, &c) ? ACK_OK : ACK_ERR);
         vmm_virtio_push(&card->virtio, n, chain.token,
                         (uint32_t)vmm_chain_write(&chain, 0, &ack, sizeof(ack)));
     }
