@@ -45,6 +45,7 @@ PUBLIC = {
     "machine.h": "machine",
     "microkit.h": "host",
     "manifest.h": "machine",
+    "manifest_host.h": "machine",
 }
 
 Problem = tuple[int, str]  # A line, and what is wrong there.

@@ -2,7 +2,6 @@
 #include "control.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <vmm/bits.h>
@@ -114,22 +113,35 @@ static bool help_row(struct control *c)
     return true;
 }
 
+/* A decimal number below `limit`; `limit` itself if it is none. */
+static unsigned number(const char *text, unsigned limit)
+{
+    unsigned value = 0;
+
+    if (*text == '\0') {
+        return limit;
+    }
+    for (; *text >= '0' && *text <= '9' && value < limit; text++) {
+        value = value * 10 + (unsigned)(*text - '0');
+    }
+    return *text == '\0' && value < limit ? value : limit;
+}
+
 /* By its name, or else by its number. */
 static bool find_vm(struct control *c, const char *name)
 {
     unsigned count = c->ops->count(c->cookie);
-    char *end;
-    unsigned long number;
 
-    for (unsigned vm = 0; vm < count; vm++) {
-        if (strcmp(c->ops->name(c->cookie, vm), name) == 0) {
-            c->vm = c->last = vm;
-            return true;
+    for (c->vm = 0; c->vm < count; c->vm++) {
+        if (strcmp(c->ops->name(c->cookie, c->vm), name) == 0) {
+            break;
         }
     }
-    number = strtoul(name, &end, 10);
-    c->vm = c->last = (unsigned)number;
-    return name[0] >= '0' && name[0] <= '9' && *end == '\0' && number < count;
+    if (c->vm == count) {
+        c->vm = number(name, count);
+    }
+    c->last = c->vm;
+    return c->vm < count;
 }
 
 static void all_vms(struct control *c)

@@ -115,13 +115,13 @@ bool mux_run(struct mux *mux)
 {
     const struct mux_config *config = &mux->config;
 
-    for (size_t sent = 0; sent < MUX_RUN_BYTES;) {
+    for (size_t start = mux->sent; mux->sent - start < MUX_RUN_BYTES;) {
         size_t left = mux->staged_len - mux->staged_at;
         size_t taken =
             left == 0 ? 0 : config->write(config->cookie, mux->staged + mux->staged_at, left);
 
         mux->staged_at += taken;
-        sent += taken;
+        mux->sent += taken;
         if (taken < left) {
             return false;
         }
@@ -135,8 +135,12 @@ bool mux_run(struct mux *mux)
 size_t mux_give(struct mux_channel *channel, const uint8_t *bytes, size_t len)
 {
     bool filled = false;
-    size_t n = vmm_byteq_write(&channel->in, bytes, len, &filled);
+    size_t n;
 
+    if (channel->in.end.capacity == 0) {
+        return 0;
+    }
+    n = vmm_byteq_write(&channel->in, bytes, len, &filled);
     if (filled) {
         wake(channel);
     }

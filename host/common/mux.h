@@ -75,6 +75,7 @@ struct mux {
     size_t turn;     /**< The channel that is looked at first. */
     size_t selected; /**< Plain: the console that gets the input. */
     size_t consoles; /**< How many. */
+    size_t sent;     /**< Bytes that the line has taken in all. */
     uint8_t staged[MUX_STAGE];
     size_t staged_len;
     size_t staged_at; /**< The line has taken so many of them. */
@@ -106,7 +107,7 @@ static inline size_t mux_stage_room(const struct mux *mux)
     return MUX_STAGE - mux->staged_len;
 }
 
-/** Hand bytes to a channel; returns how many it took. */
+/** Hand bytes to a channel; returns how many it took, 0 if it has no input. */
 size_t mux_give(struct mux_channel *channel, const uint8_t *bytes, size_t len);
 
 /* plain.c */

@@ -3,17 +3,22 @@
 
 #define PIECE 64u
 
+/* A mux that is woken may make room at once: it is full only if there is none after that. */
 static size_t port_write(void *cookie, const uint8_t *bytes, size_t len)
 {
     struct port *port = cookie;
-    bool wake = false;
-    size_t n = vmm_byteq_write(&port->out, bytes, len, &wake);
+    size_t done = 0;
 
-    port->full = n < len;
-    if (wake) {
-        port->wake(port->cookie);
-    }
-    return n;
+    do {
+        bool wake = false;
+
+        done += vmm_byteq_write(&port->out, bytes + done, len - done, &wake);
+        if (wake) {
+            port->wake(port->cookie);
+        }
+    } while (done < len && vmm_byteq_room(&port->out) != 0);
+    port->full = done < len;
+    return done;
 }
 
 /* What the device refuses stays in the queue until the guest has read. */
@@ -46,4 +51,19 @@ void port_event(struct port *port)
         port->full = false;
         port->device.output_ready(port->device.device);
     }
+}
+
+static size_t pl011_input(void *device, const uint8_t *bytes, size_t len)
+{
+    return vmm_pl011_input(device, bytes, len);
+}
+
+static void pl011_output_ready(void *device)
+{
+    vmm_pl011_output_ready(device);
+}
+
+struct port_device port_pl011(struct vmm_pl011 *uart)
+{
+    return (struct port_device) { pl011_input, pl011_output_ready, uart };
 }

@@ -12,6 +12,7 @@
 
 #include <vmm/byteq.h>
 #include <vmm/console.h>
+#include <vmm/pl011.h>
 
 /** The serial device, whichever it is. */
 struct port_device {
@@ -19,6 +20,9 @@ struct port_device {
     void (*output_ready)(void *device);
     void *device;
 };
+
+/** A PL011 as such. */
+struct port_device port_pl011(struct vmm_pl011 *uart);
 
 struct port {
     struct vmm_byteq_writer out;

@@ -1,159 +1,259 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The machine's PL011 (ARM DDI 0183G), interrupt-driven both ways; the log and one guest share it.
- */
 #include "uart.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include <vmm/assert.h>
+#include <vmm/bits.h>
 #include <vmm/host.h>
 
-#include "io.h"
+#include "line.h"
 
-#define UARTDR 0x00u
-#define UARTFR 0x18u
-#define UARTLCR_H 0x2cu
-#define UARTCR 0x30u
-#define UARTIMSC 0x38u
-#define UARTICR 0x44u
-#define FR_RXFE 0x10u
-#define FR_TXFF 0x20u
-#define LCR_H_8BIT_FIFO 0x70u
-#define CR_ENABLE 0x301u /* UARTEN, TXE, RXE */
-#define INT_RX 0x50u     /* RX level and RX time-out */
-#define INT_TX 0x20u
-#define RING 4096u /* A power of two. */
+#define FIRST_CHANNEL 2u /* Behind log and control. */
+#define PIECE 64u
 
 static struct {
-    uintptr_t base;
-    uint8_t ring[RING];
-    uint32_t head; /* Next to send; free-running. */
-    uint32_t tail; /* Next free place; free-running. */
-    uint32_t imsc;
-    bool guest_waits; /* A write was cut short. */
-    bool line_open;   /* The last byte sent was not a newline. */
-    bool held;        /* `byte` was received and the guest had no room for it. */
-    uint8_t byte;
-    struct vmm_pl011 *guest;
+    struct mux mux;
+    struct mux_channel channel[FIRST_CHANNEL + HOST_UART_CHANNELS];
+    size_t channel_count;
+    struct control control;
+    bool control_due; /* It has input, or room. */
+    struct vmm_byteq_writer log;
+    struct host_uart_queues log_queues, control_queues;
+    void (*lock)(void);
+    void (*unlock)(void);
+    struct port port; /* host_uart_console()'s. */
+    struct host_uart_queues port_queues;
+    bool port_event;
 } uart;
 
-static void set_mask(uint32_t imsc)
+static void lock(void)
 {
-    if (imsc != uart.imsc) {
-        uart.imsc = imsc;
-        host_io_write32(uart.base + UARTIMSC, imsc);
+    if (uart.lock != NULL) {
+        uart.lock();
     }
 }
 
-/* Move what the hardware takes out of the ring; the interrupt calls again for the rest, and for a
- * guest that waits: the room that it waits for may have been made here, for a line of the log. */
-static void send(void)
+static void unlock(void)
 {
-    while (uart.head != uart.tail && (host_io_read32(uart.base + UARTFR) & FR_TXFF) == 0) {
-        host_io_write32(uart.base + UARTDR, uart.ring[uart.head++ % RING]);
+    if (uart.unlock != NULL) {
+        uart.unlock();
     }
-    bool done = uart.head == uart.tail && !uart.guest_waits;
-
-    set_mask(done ? uart.imsc & ~INT_TX : uart.imsc | INT_TX);
 }
 
-static size_t uart_write(const uint8_t *bytes, size_t len)
+/* With the lock held, as all below until it says otherwise. */
+static void run(void)
 {
-    size_t n = 0;
+    bool sent = mux_run(&uart.mux);
 
-    while (n < len && uart.tail - uart.head < RING) {
-        uart.ring[uart.tail++ % RING] = bytes[n++];
-    }
-    if (n != 0) {
-        uart.line_open = bytes[n - 1] != '\n';
-    }
-    send();
-    return n;
+    line_want_room(!sent || uart.control_due);
 }
 
+static size_t write_line(void *cookie, const uint8_t *bytes, size_t len)
+{
+    (void)cookie;
+    return line_write(bytes, len);
+}
+
+static void start_mux(bool framed, uint8_t escape)
+{
+    mux_init(&uart.mux, &(struct mux_config) { .write = write_line,
+                                               .channel = uart.channel,
+                                               .channel_count = uart.channel_count,
+                                               .framed = framed,
+                                               .escape = escape });
+}
+
+/* Its arguments are right by construction. */
+static void open_writer(struct vmm_byteq_writer *writer, void *memory)
+{
+    enum vmm_err err = vmm_byteq_open_writer(writer, memory, HOST_UART_QUEUE);
+
+    vmm_assert(err == VMM_OK);
+}
+
+static void open_reader(struct vmm_byteq_reader *reader, void *memory)
+{
+    enum vmm_err err = vmm_byteq_open_reader(reader, memory, HOST_UART_QUEUE);
+
+    vmm_assert(err == VMM_OK);
+}
+
+static void open_log(void)
+{
+    uart.channel[0] = (struct mux_channel) { .kind = FRAME_LOG, .name = "log" };
+    open_reader(&uart.channel[0].out, uart.log_queues.out);
+    open_writer(&uart.log, uart.log_queues.out);
+}
+
+static void wake_control(void *cookie)
+{
+    (void)cookie;
+    uart.control_due = true;
+}
+
+static void open_control(const struct host_uart_config *config)
+{
+    struct mux_channel *channel = &uart.channel[1];
+    struct vmm_byteq_writer out;
+    struct vmm_byteq_reader in;
+
+    open_reader(&channel->out, uart.control_queues.out);
+    open_writer(&channel->in, uart.control_queues.in);
+    open_reader(&in, uart.control_queues.in);
+    open_writer(&out, uart.control_queues.out);
+    control_init(&uart.control, config->ops, config->cookie, in, out);
+    channel->wake = wake_control;
+}
+
+void host_uart_init(uintptr_t base)
+{
+    memset(&uart, 0, sizeof(uart));
+    line_init(base);
+    open_log();
+    uart.channel[1] = (struct mux_channel) { .kind = FRAME_CONTROL, .name = "control" };
+    open_reader(&uart.channel[1].out, uart.control_queues.out);
+    uart.channel_count = FIRST_CHANNEL;
+    start_mux(false, 0);
+}
+
+void host_uart_set_lock(void (*lock_it)(void), void (*unlock_it)(void))
+{
+    uart.lock = lock_it;
+    uart.unlock = unlock_it;
+}
+
+/* Without the lock. */
+static void wake_mux(void *cookie)
+{
+    (void)cookie;
+    lock();
+    run();
+    unlock();
+}
+
+enum vmm_err host_uart_open(const struct mux_channel *channel, struct host_uart_queues *queues,
+                            struct port *port)
+{
+    struct mux_channel *c = &uart.channel[uart.channel_count];
+
+    if (uart.channel_count == ARRAY_SIZE(uart.channel)) {
+        return VMM_ERR_FULL;
+    }
+    *c = *channel;
+    open_reader(&c->out, queues->out);
+    open_writer(&c->in, queues->in);
+    open_writer(&port->out, queues->out);
+    open_reader(&port->in, queues->in);
+    port->wake = wake_mux;
+    uart.channel_count++;
+    return VMM_OK;
+}
+
+void host_uart_share(const struct host_uart_config *config)
+{
+    host_uart_flush();
+    lock();
+    if (config->ops != NULL) {
+        open_control(config);
+    }
+    start_mux(config->framed, config->escape);
+    run();
+    unlock();
+}
+
+static void receive(void)
+{
+    uint8_t bytes[PIECE];
+    size_t len;
+
+    line_acknowledge();
+    do {
+        len = line_read(bytes, sizeof(bytes));
+        mux_receive(&uart.mux, bytes, len);
+    } while (len == sizeof(bytes));
+    run();
+}
+
+/* Without the lock. */
+static bool take_due(void)
+{
+    bool due;
+
+    lock();
+    due = uart.control_due;
+    uart.control_due = false;
+    unlock();
+    return due;
+}
+
+/* Without the lock: control calls into the host. */
+void host_uart_irq(void)
+{
+    lock();
+    receive();
+    unlock();
+    while (take_due()) {
+        if (control_run(&uart.control)) {
+            wake_mux(NULL);
+        }
+    }
+    if (uart.port_event) {
+        uart.port_event = false;
+        port_event(&uart.port);
+    }
+}
+
+/* A guest on another CPU may write all the time: an end is set beforehand. */
 void host_uart_flush(void)
 {
-    while (uart.head != uart.tail) {
-        send();
+    const size_t most = 2 * uart.channel_count * HOST_UART_QUEUE;
+    size_t start;
+
+    lock();
+    start = uart.mux.sent;
+    while (mux_pending(&uart.mux) != 0 && uart.mux.sent - start < most) {
+        run();
     }
+    unlock();
 }
 
 void host_uart_puts(const char *s)
 {
     size_t len = strlen(s);
+    bool wake = false;
 
-    for (size_t n = 0; n < len;) {
-        n += uart_write((const uint8_t *)s + n, len - n);
+    lock();
+    for (size_t n = 0; n < len; run()) {
+        n += vmm_byteq_write(&uart.log, (const uint8_t *)s + n, len - n, &wake);
     }
+    unlock();
 }
 
-/* Give the guest what has come, as far as it has room; then rest until it asks for more. */
-static void receive(void)
-{
-    for (;;) {
-        if (!uart.held) {
-            if ((host_io_read32(uart.base + UARTFR) & FR_RXFE) != 0) {
-                set_mask(uart.imsc | INT_RX);
-                return;
-            }
-            uart.byte = (uint8_t)host_io_read32(uart.base + UARTDR);
-        }
-        uart.held = uart.guest != NULL && vmm_pl011_input(uart.guest, &uart.byte, 1) == 0;
-        if (uart.held) {
-            set_mask(uart.imsc & ~INT_RX);
-            return;
-        }
-    }
-}
-
-void host_uart_irq(void)
-{
-    host_io_write32(uart.base + UARTICR, INT_RX | INT_TX);
-    receive();
-    send();
-    if (uart.guest_waits && uart.tail - uart.head < RING) {
-        uart.guest_waits = false;
-        vmm_pl011_output_ready(uart.guest);
-        send();
-    }
-}
-
-static size_t guest_write(void *cookie, const uint8_t *bytes, size_t len)
-{
-    size_t n = uart_write(bytes, len);
-
-    (void)cookie;
-    uart.guest_waits = n < len;
-    return n;
-}
-
-static void guest_input_ready(void *cookie)
+static void wake_port(void *cookie)
 {
     (void)cookie;
-    receive();
+    uart.port_event = true;
 }
 
 struct vmm_console host_uart_console(struct vmm_pl011 *guest)
 {
-    uart.guest = guest;
-    return (struct vmm_console) { .write = guest_write, .input_ready = guest_input_ready };
+    const struct mux_channel channel = { .kind = FRAME_CONSOLE, .name = "", .wake = wake_port };
+    enum vmm_err err = host_uart_open(&channel, &uart.port_queues, &uart.port);
+
+    vmm_assert(err == VMM_OK);
+    uart.port.device = port_pl011(guest);
+    host_uart_share(&(struct host_uart_config) { .framed = false });
+    return port_console(&uart.port);
 }
 
-void host_uart_init(uintptr_t base)
-{
-    uart.base = base;
-    host_io_write32(uart.base + UARTLCR_H, LCR_H_8BIT_FIFO);
-    host_io_write32(uart.base + UARTCR, CR_ENABLE);
-    set_mask(INT_RX);
-}
-
-/* A guest's unfinished line is left as it is: ours starts a new one. */
 void vmm_host_log(enum vmm_log_level level, const char *vm_name, const char *line)
 {
     static const char *const name[] = { "error", "warning", "info", "debug" };
     char text[320]; /* A line, a VM's name and what stands around them. */
 
-    snprintf(text, sizeof(text), "%svessel: %s: %s%s%s\r\n", uart.line_open ? "\r\n" : "",
-             name[level], vm_name != NULL ? vm_name : "", vm_name != NULL ? ": " : "", line);
+    snprintf(text, sizeof(text), "vessel: %s: %s%s%s\r\n", name[level],
+             vm_name != NULL ? vm_name : "", vm_name != NULL ? ": " : "", line);
     host_uart_puts(text);
 }

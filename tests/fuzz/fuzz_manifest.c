@@ -7,6 +7,8 @@
 
 #include <libfdt.h>
 
+#include <vmm/manifest_host.h>
+
 #include "fuzz.h"
 
 #define FDT_ROOM 1024
@@ -82,6 +84,7 @@ static void read_pack(struct vmm_blob pack)
 {
     struct vmm_manifest manifest;
     struct vmm_vm_desc desc;
+    struct vmm_host_desc host;
     struct vmm_diag diag = { "" };
 
     fake_reset();
@@ -91,6 +94,7 @@ static void read_pack(struct vmm_blob pack)
         return;
     }
     CHECK(manifest.pack.size <= pack.size);
+    CHECK(vmm_manifest_host(&manifest, &host, &diag) == VMM_OK || diag.text[0] != '\0');
     for (size_t i = 0; i < manifest.vm_count; i++) {
         diag.text[0] = '\0';
         if (vmm_manifest_vm(&manifest, i, &desc, &diag) == VMM_OK) {

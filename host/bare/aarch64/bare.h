@@ -9,6 +9,7 @@
 #include <vmm/machine.h>
 
 #include "layout.h"
+#include "uart.h"
 
 /** Most CPUs that the host uses: one a vCPU. */
 #define BARE_MAX_CPUS VMM_MAX_VCPUS
@@ -71,6 +72,8 @@ struct bare_lock {
 /** Take the lock; not recursive. */
 void bare_lock(struct bare_lock *lock);
 void bare_unlock(struct bare_lock *lock);
+/** Take it if it is free. */
+bool bare_try_lock(struct bare_lock *lock);
 
 /** Who is called for one channel of a VM. */
 struct bare_channel {
@@ -86,6 +89,9 @@ struct bare_vm {
     uint64_t signals; /**< Bit n: channel n has been signalled. Atomic. */
     struct bare_channel channel[BARE_MAX_CHANNELS];
     unsigned channel_count;
+    struct port port; /**< Its console. */
+    struct host_uart_queues port_queues;
+    unsigned console_channel;
     uint64_t *stage2;
     struct bare_vcpu vcpu[VMM_MAX_VCPUS];
 };
@@ -171,6 +177,21 @@ VMM_MUST_CHECK enum vmm_err bare_vm_channel(struct bare_vm *vm, bare_event_fn fn
 void bare_vm_signal(struct bare_vm *vm, unsigned channel);
 /** Call the functions of all channels signalled to VMs that this CPU serves. No lock is held. */
 void bare_serve(struct bare_cpu *cpu);
+
+/* console.c */
+/** The UART as bare_platform names it; from here on the log is seen. */
+void bare_console_init(void);
+/**
+ * Open the console of `vm`, which has its index already: what its serial device is given.
+ * @retval VMM_ERR_NO_SPACE, VMM_ERR_FULL Too many channels.
+ */
+VMM_MUST_CHECK enum vmm_err bare_console_open(struct bare_vm *vm, const char *name,
+                                              struct vmm_console *console);
+/** All consoles are open: input from here on.
+ * @retval VMM_ERR_NO_SPACE Too many interrupts are registered. */
+VMM_MUST_CHECK enum vmm_err bare_console_start(const struct host_uart_config *config);
+/** This CPU is about to report a crash and stop: it must not wait for the UART's lock. */
+void bare_console_last_words(void);
 
 /* irq.c, gicv2.c, gicv3.c */
 /** What the GIC of the machine can do for us; one for each version. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The host's own end: a report of its registers, then QEMU stops with an error status. */
 #include "bare.h"
-#include "uart.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -26,7 +25,8 @@ _Noreturn void bare_crash(uint64_t vector, const uint64_t *reg);
 
 _Noreturn void bare_crash(uint64_t vector, const uint64_t *reg)
 {
-    host_uart_puts("\r\nvessel: host crash: this is a bug of Vessel, not of the guest\r\n");
+    bare_console_last_words();
+    host_uart_puts("vessel: host crash: this is a bug of Vessel, not of the guest\r\n");
     line("  vector %" PRIu64 ", ESR_EL2 0x%" PRIx64 "\r\n", vector, sysreg_read(esr_el2));
     line("  PC 0x%016" PRIx64 "  FAR 0x%016" PRIx64 "\r\n", sysreg_read(elr_el2),
          sysreg_read(far_el2));
@@ -45,7 +45,8 @@ _Noreturn void vmm_host_panic(const char *file, int line_number, const char *wha
 {
     char text[200];
 
-    snprintf(text, sizeof(text), "\r\nvessel: host crash: %s:%d: %s\r\n", file, line_number, what);
+    bare_console_last_words();
+    snprintf(text, sizeof(text), "vessel: host crash: %s:%d: %s\r\n", file, line_number, what);
     host_uart_puts(text);
     bare_stop(BARE_STOP_HOST_CRASHED);
 }

@@ -14,6 +14,11 @@ void bare_lock(struct bare_lock *lock)
     }
 }
 
+bool bare_try_lock(struct bare_lock *lock)
+{
+    return __atomic_exchange_n(&lock->taken, 1, __ATOMIC_ACQUIRE) == 0;
+}
+
 void bare_unlock(struct bare_lock *lock)
 {
     __atomic_store_n(&lock->taken, 0, __ATOMIC_RELEASE);

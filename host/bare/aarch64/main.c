@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The ready VMM program on the in-tree host: one VM, its manifest and images from QEMU's loader. */
 #include "bare.h"
-#include "uart.h"
 
 #include <inttypes.h>
 
 #include <vmm/assert.h>
 #include <vmm/bits.h>
 #include <vmm/host.h>
-#include <vmm/manifest.h>
+#include <vmm/manifest_host.h>
 
 /* Where things are on QEMU's `virt`; tools/vessel puts the packed system there. */
 #define QEMU_FDT 0x40000000u
@@ -33,11 +32,15 @@ static struct vmm_blob pack(void)
     return (struct vmm_blob) { (const uint8_t *)PACK, PACK < ram_end ? ram_end - PACK : 0 };
 }
 
-static enum vmm_err describe(struct vmm_vm_desc *desc, struct vmm_diag *diag)
+static enum vmm_err describe(struct vmm_vm_desc *desc, struct vmm_host_desc *host,
+                             struct vmm_diag *diag)
 {
     struct vmm_manifest manifest;
     enum vmm_err err = vmm_manifest_open(&manifest, pack(), diag);
 
+    if (err == VMM_OK) {
+        err = vmm_manifest_host(&manifest, host, diag);
+    }
     if (err == VMM_OK && manifest.vm_count != 1) {
         return vmm_fail(diag, VMM_ERR_UNSUPPORTED, "vms: this host runs one VM so far");
     }
@@ -94,17 +97,18 @@ static void connect(unsigned n)
     v->host_sp = cpu->stack_top;
 }
 
-static enum vmm_err build(struct vmm_diag *diag)
+static enum vmm_err build_vm(const struct vmm_vm_desc *desc, struct vmm_diag *diag)
 {
-    struct vmm_vm_desc desc;
     struct vmm_machine *m = &vm.machine;
-    enum vmm_err err = describe(&desc, diag);
+    struct vmm_console console;
+    enum vmm_err err = bare_console_open(&vm, desc->name, &console);
 
-    if (err == VMM_OK) {
-        err = vmm_machine_init(m, &desc, host_uart_console(&m->uart), diag);
+    if (err != VMM_OK) {
+        return vmm_fail(diag, err, "too many consoles");
     }
+    err = vmm_machine_init(m, desc, console, diag);
     if (err == VMM_OK) {
-        for (unsigned n = 0; n < desc.cpu_count; n++) {
+        for (unsigned n = 0; n < desc->cpu_count; n++) {
             connect(n);
         }
         err = add_ram(m, diag);
@@ -112,27 +116,27 @@ static enum vmm_err build(struct vmm_diag *diag)
     return err == VMM_OK ? bare_stage2_init(&vm, diag) : err;
 }
 
+static enum vmm_err build(struct vmm_diag *diag)
+{
+    struct vmm_vm_desc desc;
+    struct vmm_host_desc host;
+    enum vmm_err err = describe(&desc, &host, diag);
+
+    if (err == VMM_OK) {
+        err = build_vm(&desc, diag);
+    }
+    if (err != VMM_OK) {
+        return err;
+    }
+    err = bare_console_start(
+        &(struct host_uart_config) { .framed = host.framed, .escape = host.escape });
+    return err == VMM_OK ? err : vmm_fail(diag, err, "too many interrupts of devices");
+}
+
 struct bare_vm *bare_vm_at(unsigned index)
 {
     vmm_assert(index == vm.index);
     return &vm;
-}
-
-/* The UART's receiver is the guest's: under its lock. */
-static void input(void *cookie)
-{
-    (void)cookie;
-    bare_lock(&vm.lock);
-    host_uart_irq();
-    vmm_vm_settle(&vm.machine.vm);
-    bare_unlock(&vm.lock);
-}
-
-static enum vmm_err start_input(struct vmm_diag *diag)
-{
-    enum vmm_err err = bare_irq_register(bare_platform.uart_intid, input, NULL);
-
-    return err == VMM_OK ? err : vmm_fail(diag, err, "too many interrupts of devices");
 }
 
 /* From entry.S, on the boot stack; what it returns is entered with the stack empty again. */
@@ -143,12 +147,12 @@ struct bare_vcpu *bare_main(void)
     struct vmm_diag diag;
 
     bare_platform_init((const void *)QEMU_FDT);
-    host_uart_init(bare_platform.uart);
+    bare_console_init();
     bare_stop_init();
     bare_cpu_init(&bare_cpus[0]);
     bare_gic_init();
     bare_clock_init();
-    if (build(&diag) != VMM_OK || start_input(&diag) != VMM_OK) {
+    if (build(&diag) != VMM_OK) {
         bare_fail(&diag);
     }
     bare_boot(&vm);

@@ -6,7 +6,6 @@
  * crash (CRASHLOADED first) from ours.
  */
 #include "bare.h"
-#include "uart.h"
 
 #include "io.h"
 #include "sysreg.h"
