@@ -115,12 +115,11 @@ $(B)/native/libbare.a: $(call objects,native,$(BARE_COMMON))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(filter $(B)/native/tests/unit/host/bare/%,$(UNIT_BIN)): %: %.c.o $(B)/native/libbare.a $(NATIVE_LIB)
+$(filter $(B)/native/tests/unit/host/bare/%,$(UNIT_BIN)): %: %.c.o $(B)/native/libbare.a $(call objects,native,$(NET_SRC)) $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
 
 # The network components are portable; their tests run them between real queues.
-NET_NATIVE := $(call objects,native,$(NET_SRC))
-$(filter $(B)/native/tests/unit/host/net/%,$(UNIT_BIN)): %: %.c.o $(NET_NATIVE) $(NATIVE_LIB)
+$(filter $(B)/native/tests/unit/host/net/%,$(UNIT_BIN)): %: %.c.o $(call objects,native,$(NET_SRC)) $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
 
 # The hosts' common parts that know no hardware.

@@ -64,9 +64,9 @@ static void withdraw(void *cookie, unsigned queue)
 {
     struct net_vm_port *p = cookie;
 
-    net_lock(&p->port.sw->lock);
+    host_lock(&p->port.sw->lock);
     net_ring_clear(&p->ring[queue]);
-    net_unlock(&p->port.sw->lock);
+    host_unlock(&p->port.sw->lock);
     p->supply_refused[queue] = false;
 }
 
@@ -74,18 +74,18 @@ static void set_receive(void *cookie, const struct vmm_net_receive *receive)
 {
     struct net_vm_port *p = cookie;
 
-    net_lock(&p->port.sw->lock);
+    host_lock(&p->port.sw->lock);
     p->port.receive = *receive;
-    net_unlock(&p->port.sw->lock);
+    host_unlock(&p->port.sw->lock);
 }
 
 static void set_filter(void *cookie, const struct vmm_net_filter *filter)
 {
     struct net_vm_port *p = cookie;
 
-    net_lock(&p->port.sw->lock);
+    host_lock(&p->port.sw->lock);
     p->port.filter = *filter;
-    net_unlock(&p->port.sw->lock);
+    host_unlock(&p->port.sw->lock);
 }
 
 static const struct vmm_net_ops backend_ops = {

@@ -206,7 +206,7 @@ void net_switch_forward(struct net_port *port, const struct vmm_net_frame *frame
     uint8_t header[VMM_NET_HEADER_SIZE];
     bool whole = net_cursor_read(&start, header, sizeof(header));
 
-    net_lock(&port->sw->lock);
+    host_lock(&port->sw->lock);
     port->count.sent++;
     if (!whole || (mac_at(header) & LINK_LOCAL_MASK) == LINK_LOCAL ||
         !source_allowed(port, mac_at(header + VMM_NET_MAC_SIZE))) {
@@ -214,7 +214,7 @@ void net_switch_forward(struct net_port *port, const struct vmm_net_frame *frame
     } else {
         forward(port, frame, header);
     }
-    net_unlock(&port->sw->lock);
+    host_unlock(&port->sw->lock);
 }
 
 bool net_switch_add(struct net_switch *sw, struct net_port *port)

@@ -18,7 +18,7 @@
 
 #include <vmm/net.h>
 
-#include "net/lock.h"
+#include "lock.h"
 #include "net/packet.h"
 
 #define NET_SWITCH_PORTS 32u
@@ -70,7 +70,7 @@ struct net_port {
 };
 
 struct net_switch {
-    struct net_lock lock;
+    struct host_lock lock;
     unsigned port_count;
     struct net_port *port[NET_SWITCH_PORTS];
 };
