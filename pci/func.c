@@ -238,6 +238,8 @@ enum vmm_err vmm_pci_func_init(struct vmm_pci_func *func, const struct vmm_pci_f
         .vector = config->vector,
         .vector_count = config->vector_count,
         .msix_bar = config->msix_bar,
+        .reset = config->reset,
+        .dev = config->dev,
         .cap_end = VMM_PCI_CAP_FIRST,
     };
     return func->vector_count != 0 ? vmm_pci_msix_init(func) : VMM_OK;
@@ -288,6 +290,9 @@ void vmm_pci_func_reset(struct vmm_pci_func *func)
     func->command = 0;
     func->interrupt_line = 0;
     vmm_pci_msix_reset(func);
+    if (func->reset != NULL) {
+        func->reset(func->dev);
+    }
     if (func->host != NULL) {
         vmm_pci_host_remap(func->host);
         vmm_pci_host_update_intx(func);

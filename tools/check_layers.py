@@ -41,6 +41,7 @@ PUBLIC = {
     "virtio_ids.h": "virtio",
     "virtio_mmio.h": "virtio",
     "virtio_net.h": "virtio",
+    "virtio_pci.h": "virtio",
     "virtq.h": "virtio",
     "machine.h": "machine",
     "microkit.h": "host",

@@ -93,6 +93,8 @@ struct vmm_pci_func {
     struct vmm_pci_vector *vector;
     uint16_t vector_count;
     uint8_t msix_bar;
+    void (*reset)(void *dev);
+    void *dev;
 
     /* What the guest changes. */
     uint32_t bar_value[VMM_PCI_BARS]; /**< Address bits of the register. */
@@ -107,6 +109,8 @@ struct vmm_pci_func_config {
     struct vmm_pci_vector *vector; /**< Storage; NULL if there are no vectors. */
     uint16_t vector_count;         /**< 0: no MSI-X; at most VMM_PCI_VECTORS. */
     uint8_t msix_bar;              /**< 32-bit BAR that holds table and PBA. */
+    void (*reset)(void *dev);      /**< RST#: the device to its state after reset. NULL: nothing. */
+    void *dev;
 };
 
 /**
@@ -134,7 +138,7 @@ VMM_MUST_CHECK enum vmm_err vmm_pci_func_add_bar(struct vmm_pci_func *func, unsi
 VMM_MUST_CHECK enum vmm_err vmm_pci_func_add_cap(struct vmm_pci_func *func,
                                                  const struct vmm_pci_cap *cap, uint8_t *at);
 
-/** The configuration space as after RST#: nothing decoded, no bus master, vectors masked. */
+/** RST#: nothing decoded, no bus master, vectors masked; and the device's own reset. */
 void vmm_pci_func_reset(struct vmm_pci_func *func);
 
 /** True if the guest has chosen MSI-X: INTx is not used then (6.8.3.3). */
@@ -191,7 +195,7 @@ VMM_MUST_CHECK enum vmm_err vmm_pci_host_init(struct vmm_pci_host *host,
 VMM_MUST_CHECK enum vmm_err vmm_pci_host_plug(struct vmm_pci_host *host, struct vmm_pci_func *func,
                                               uint8_t devfn);
 
-/** Reset every function's configuration space. The devices behind them are the caller's. */
+/** Reset every function. */
 void vmm_pci_host_reset(struct vmm_pci_host *host);
 
 /**

@@ -44,7 +44,7 @@ struct test_dev {
     struct vmm_pci_func func;
     struct vmm_pci_vector vector[VECTORS];
     struct vmm_mmio last; /* As the device saw it. */
-    unsigned accesses;
+    unsigned accesses, resets;
     uint32_t tag; /* What loads give. */
 };
 
@@ -88,6 +88,11 @@ static inline void test_dev_mmio(void *dev, struct vmm_mmio *io)
     }
 }
 
+static inline void test_dev_reset(void *dev)
+{
+    ((struct test_dev *)dev)->resets++;
+}
+
 static const struct vmm_pci_id test_dev_id = {
     .name = "test-dev",
     .vendor = 0x1234,
@@ -100,7 +105,8 @@ static const struct vmm_pci_id test_dev_id = {
 
 static inline void test_dev_init(struct test_dev *d)
 {
-    const struct vmm_pci_func_config config = { &test_dev_id, d->vector, VECTORS, 1 };
+    const struct vmm_pci_func_config config = { &test_dev_id,   d->vector, VECTORS, 1,
+                                                test_dev_reset, d };
     const struct vmm_pci_bar small = { .size = 0x1000, .fn = test_dev_mmio, .dev = d };
     const struct vmm_pci_bar large = {
         .size = 0x10000, .is_64 = true, .prefetchable = true, .fn = test_dev_mmio, .dev = d

@@ -158,17 +158,17 @@ static void test_bad_function(void **state)
     struct vmm_pci_func func;
     struct vmm_pci_vector vector[1];
     const struct vmm_pci_id nameless = { .vendor = 1 };
-    struct vmm_pci_func_config config = { &test_dev_id, vector, 1, 0 };
+    struct vmm_pci_func_config config = { .id = &test_dev_id, .vector = vector, .vector_count = 1 };
 
     (void)state;
     assert_int_equal(vmm_pci_func_init(&func, &config), VMM_OK);
     config.vector_count = VMM_PCI_VECTORS + 1;
     assert_int_equal(vmm_pci_func_init(&func, &config), VMM_ERR_INVALID);
-    config = (struct vmm_pci_func_config) { &test_dev_id, NULL, 1, 0 };
+    config = (struct vmm_pci_func_config) { .id = &test_dev_id, .vector_count = 1 };
     assert_int_equal(vmm_pci_func_init(&func, &config), VMM_ERR_INVALID);
-    config = (struct vmm_pci_func_config) { &test_dev_id, vector, 1, VMM_PCI_BARS };
+    config = (struct vmm_pci_func_config) { .id = &test_dev_id, .msix_bar = VMM_PCI_BARS };
     assert_int_equal(vmm_pci_func_init(&func, &config), VMM_ERR_INVALID);
-    config = (struct vmm_pci_func_config) { &nameless, NULL, 0, 0 };
+    config = (struct vmm_pci_func_config) { .id = &nameless };
     assert_int_equal(vmm_pci_func_init(&func, &config), VMM_ERR_INVALID);
 }
 
@@ -230,6 +230,7 @@ static void test_reset(void **state)
         assert_int_equal(config_load(b, 0, 4 * i, 4), before[i]);
     }
     assert_int_equal(b->host.map.count, 0);
+    assert_int_equal(b->dev[0].resets, 2); /* the first when it was plugged in */
 }
 
 int main(void)

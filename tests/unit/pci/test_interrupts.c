@@ -216,7 +216,7 @@ static void test_msix_excludes_intx(void **state)
     set_control(b, cap, 0);
     assert_int_equal(b->lines, 1u << 1);
     vmm_pci_host_reset(&b->host);
-    assert_int_equal(b->lines, 1u << 1); /* the device's, until it is reset itself */
+    assert_int_equal(b->lines, 1u << 1); /* lowering it is the device's */
 }
 
 /* A message to no doorbell is the sink's to refuse. */
