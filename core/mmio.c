@@ -45,12 +45,18 @@ enum vmm_err vmm_mmio_add(struct vmm_mmio_map *map, const struct vmm_mmio_region
 
 bool vmm_mmio_dispatch(const struct vmm_mmio_map *map, vmm_gpa_t addr, struct vmm_mmio *io)
 {
-    size_t at = upper_bound(map, addr.v);
+    const struct vmm_mmio_region *r = map->region;
 
-    if (at == 0) {
+    if (map->count == 0) {
         return false;
     }
-    const struct vmm_mmio_region *r = &map->region[at - 1];
+    /* The last one of `n` regions from `r` on that does not begin after `addr`, if any does not. */
+    for (size_t n = map->count; n > 1;) {
+        size_t half = n / 2;
+
+        r = r[half].base.v <= addr.v ? &r[half] : r;
+        n -= half;
+    }
     uint64_t offset = addr.v - r->base.v;
 
     if (offset >= r->size || io->size > r->size - offset) {

@@ -5,23 +5,18 @@
 /* The row that covers `off`, or NULL. */
 static const struct vmm_reg *find(const struct vmm_reg_bank *bank, uint64_t off)
 {
-    size_t lo = 0;
-    size_t hi = bank->count;
+    const struct vmm_reg *r = bank->reg;
 
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-
-        if (bank->reg[mid].off <= off) {
-            lo = mid + 1;
-        } else {
-            hi = mid;
-        }
-    }
-    if (lo == 0) {
+    if (bank->count == 0) {
         return NULL;
     }
-    const struct vmm_reg *r = &bank->reg[lo - 1];
+    /* The last one of `n` rows from `r` on that does not begin after `off`, if any does not. */
+    for (unsigned n = bank->count; n > 1;) {
+        unsigned half = n / 2;
 
+        r = r[half].off <= off ? &r[half] : r;
+        n -= half;
+    }
     return off - r->off < (uint64_t)r->count * r->width ? r : NULL;
 }
 

@@ -71,16 +71,20 @@ void vmm_vcpu_timer(struct vmm_vcpu *vcpu)
     vmm_vm_settle(vcpu->vm);
 }
 
-void vmm_vcpu_prepare(struct vmm_vcpu *vcpu)
+static VMM_NOINLINE void flush(struct vmm_vcpu *vcpu)
 {
     const struct vmm_irqchip *irqchip = &vcpu->vm->irqchip;
 
-    if (!vcpu->flush_needed) {
-        return;
-    }
     vcpu->flush_needed = false;
     if (irqchip->ops != NULL) {
         irqchip->ops->flush(irqchip->chip, vcpu);
         vmm_vm_settle(vcpu->vm); /* An interrupt withdrawn here may be another vCPU's now. */
+    }
+}
+
+void vmm_vcpu_prepare(struct vmm_vcpu *vcpu)
+{
+    if (vcpu->flush_needed) {
+        flush(vcpu);
     }
 }

@@ -88,7 +88,7 @@ void vmm_vm_crash(struct vmm_vcpu *vcpu, const char *fmt, ...)
     vcpu->state = VMM_VCPU_CRASHED;
 }
 
-void vmm_vm_settle(struct vmm_vm *vm)
+static VMM_NOINLINE void settle(struct vmm_vm *vm)
 {
     uint32_t todo = vm->attention;
 
@@ -102,5 +102,12 @@ void vmm_vm_settle(struct vmm_vm *vm)
         if (vcpu->state == VMM_VCPU_RUNNING) {
             vmm_host_vcpu_kick(vcpu);
         }
+    }
+}
+
+void vmm_vm_settle(struct vmm_vm *vm)
+{
+    if (vm->attention != 0) {
+        settle(vm);
     }
 }

@@ -49,7 +49,8 @@ static void report(struct vmm_vcpu *vcpu, const struct vmm_exit *exit, const cha
     }
 }
 
-static void external_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit, const char *what)
+static VMM_NOINLINE void external_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit,
+                                        const char *what)
 {
     report(vcpu, exit, what);
     vmm_a64_inject_abort(vcpu, exit, FSC_EXTERNAL);
@@ -107,7 +108,8 @@ static void emulate(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
     vmm_a64_advance(vcpu, esr);
 }
 
-void vmm_a64_data_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
+/* Not a decoded access to an address without memory. */
+static VMM_NOINLINE void other_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
 {
     uint64_t esr = exit->esr;
 
@@ -115,11 +117,20 @@ void vmm_a64_data_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
         walk_abort(vcpu, exit);
     } else if (!is_translation_fault(esr)) {
         external_abort(vcpu, exit, "the access is not possible");
-    } else if ((esr & (ISS_ISV | ISS_CM)) == ISS_CM) {
+    } else if ((esr & ISS_CM) != 0) {
         /* Of what is no RAM, nothing is in a cache: maintenance by address has nothing to do. */
         vmm_a64_advance(vcpu, esr);
-    } else if ((esr & ISS_ISV) == 0) {
+    } else {
         no_syndrome(vcpu, exit);
+    }
+}
+
+void vmm_a64_data_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
+{
+    uint64_t esr = exit->esr;
+
+    if ((esr & ISS_ISV) == 0 || (esr & ISS_S1PTW) != 0 || !is_translation_fault(esr)) {
+        other_abort(vcpu, exit);
     } else if ((exit->ipa & (size_bytes(exit) - 1)) != 0) {
         vmm_a64_inject_abort(vcpu, exit, FSC_ALIGNMENT);
     } else {

@@ -72,7 +72,7 @@ static const struct ec_row ec_table[EC_COUNT] = {
     [0x3c] = { "BRK", NULL, VMM_EVENT_FAULT },
 };
 
-static void undefined(struct vmm_vcpu *vcpu, unsigned ec, const char *name)
+static VMM_NOINLINE void undefined(struct vmm_vcpu *vcpu, unsigned ec, const char *name)
 {
     vmm_log_guest(&vcpu->vm->log, VMM_LOG_WARN,
                   "vCPU %u: PC 0x%" PRIx64 ": %s (EC 0x%02x) is not offered: UNDEFINED", vcpu->id,
