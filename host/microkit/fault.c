@@ -46,7 +46,8 @@ static void vm_fault(struct mk_vcpu *v)
         .ipa = seL4_GetMR(seL4_VMFault_Addr),
     };
 
-    mk_regs_know(v, MK_WORD_PC, ip);
+    v->word[MK_WORD_PC] = ip;
+    v->known = MK_WORD_PC + 1;
     if (!fetch && (e.esr & ISS_ISV) != 0) {
         expect_x(v, (unsigned)FIELD_GET(ISS_SRT, e.esr));
     }
@@ -82,15 +83,13 @@ static void hvc(struct mk_vcpu *v, uint64_t pc)
 
 static void unknown_syscall(struct mk_vcpu *v)
 {
-    seL4_Word pc = seL4_GetMR(seL4_UnknownSyscall_FaultIP);
-
+    v->word[MK_WORD_SP] = seL4_GetMR(seL4_UnknownSyscall_SP);
+    v->word[MK_WORD_SPSR] = seL4_GetMR(seL4_UnknownSyscall_SPSR);
     for (unsigned i = 0; i <= seL4_UnknownSyscall_X7; i++) {
-        mk_regs_know(v, MK_WORD_X0 + i, seL4_GetMR((int)i));
+        v->word[MK_WORD_X0 + i] = seL4_GetMR((int)i);
     }
-    mk_regs_know(v, MK_WORD_SP, seL4_GetMR(seL4_UnknownSyscall_SP));
-    mk_regs_know(v, MK_WORD_SPSR, seL4_GetMR(seL4_UnknownSyscall_SPSR));
-    mk_regs_know(v, MK_WORD_X30, seL4_GetMR(seL4_UnknownSyscall_LR));
-    hvc(v, pc);
+    v->known = MK_WORD_X0 + seL4_UnknownSyscall_X7 + 1;
+    hvc(v, seL4_GetMR(seL4_UnknownSyscall_FaultIP));
 }
 
 /* An undefined instruction that was routed to EL2: "number" is ESR_EL2. */
@@ -98,7 +97,8 @@ static void user_exception(struct mk_vcpu *v)
 {
     const struct vmm_exit e = { .esr = seL4_GetMR(seL4_UserException_Number) };
 
-    mk_regs_know(v, MK_WORD_PC, seL4_GetMR(seL4_UserException_FaultIP));
+    v->word[MK_WORD_PC] = seL4_GetMR(seL4_UserException_FaultIP);
+    v->known = MK_WORD_PC + 1;
     vmm_vcpu_exit(v->vcpu, &e);
 }
 
@@ -113,14 +113,9 @@ static void vppi_event(struct mk_vcpu *v)
     }
 }
 
-void mk_fault(struct mk_vcpu *v, seL4_Word label)
+static VMM_NOINLINE void other_fault(struct mk_vcpu *v, seL4_Word label)
 {
-    v->thread = MK_FAULTED;
-    v->fetch_least = MK_WORD_SPSR + 1; /* PC and PSTATE: to step over the instruction. */
     switch (label) {
-    case seL4_Fault_VMFault:
-        vm_fault(v);
-        break;
     case seL4_Fault_VCPUFault:
         vcpu_fault(v);
         break;
@@ -143,5 +138,16 @@ void mk_fault(struct mk_vcpu *v, seL4_Word label)
     default:
         vmm_vm_crash(v->vcpu, "a fault of kind %u, which no guest should cause", (unsigned)label);
         break;
+    }
+}
+
+void mk_fault(struct mk_vcpu *v, seL4_Word label)
+{
+    v->thread = MK_FAULTED;
+    v->fetch_least = MK_WORD_SPSR + 1; /* PC and PSTATE: to step over the instruction. */
+    if (label == seL4_Fault_VMFault) {
+        vm_fault(v);
+    } else {
+        other_fault(v, label);
     }
 }

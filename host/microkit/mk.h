@@ -23,7 +23,6 @@
 #define MK_WORD_SP 1u
 #define MK_WORD_SPSR 2u
 #define MK_WORD_X0 3u /* x0..x8 follow each other. */
-#define MK_WORD_X30 16u
 
 /** What the vCPU's thread does. */
 enum mk_thread {
@@ -37,15 +36,15 @@ struct mk_vcpu {
     struct vmm_vcpu *vcpu;
     microkit_child child;
     enum mk_thread thread;
-    unsigned fetch_least; /**< The next fetch reads at least so many words. */
-    uint64_t valid;       /**< Bit n: word[n] is the thread's. */
-    uint64_t dirty;       /**< Bit n: word[n] is to be written back; implies valid. */
-    seL4_Word word[MK_WORDS];
-    uint32_t lr_busy;       /**< Bit n: the kernel's list register n holds an interrupt. */
-    uint8_t lr[VMM_LR_MAX]; /**< The kernel's number of each that the model has. */
-    unsigned lr_count;      /**< How many the model has. */
-    bool vtimer_masked;     /**< seL4 masked the virtual timer's interrupt until we acknowledge. */
-    bool cntv_ctl_known;    /**< The next is CNTV_CTL_EL0 as it is, until the guest executes. */
+    unsigned fetch_least;         /**< The next fetch reads at least so many words. */
+    unsigned known;               /**< So many words are the thread's, from the first on. */
+    unsigned dirty;               /**< So many of them are to be written back. */
+    seL4_Word word[MK_WORDS + 3]; /**< Some room for copies by four. */
+    uint32_t lr_busy;             /**< Bit n: the kernel's list register n holds an interrupt. */
+    uint8_t lr[VMM_LR_MAX];       /**< The kernel's number of each that the model has. */
+    unsigned lr_count;            /**< How many the model has. */
+    bool vtimer_masked;  /**< seL4 masked the virtual timer's interrupt until we acknowledge. */
+    bool cntv_ctl_known; /**< The next is CNTV_CTL_EL0 as it is, until the guest executes. */
     seL4_Word cntv_ctl;
     uint64_t deadline; /**< Of vmm_host_timer_set(). */
     uint64_t wake;     /**< When the virtual timer of a vCPU that waits fires. */
@@ -53,12 +52,12 @@ struct mk_vcpu {
 
 /** The protection domain's VM. */
 struct mk_vm {
-    struct vmm_machine machine;
-    struct mk_vcpu vcpu[VMM_MAX_VCPUS];
-    unsigned lr_count; /**< The kernel's list registers. */
     uint32_t kicked;   /**< Bit n: vCPU n has to be looked at before we rest. */
     bool reply;        /**< The fault that is being handled will be replied to. */
     bool ended;        /**< The VM's end was reported. */
+    unsigned lr_count; /**< The kernel's list registers. */
+    struct mk_vcpu vcpu[VMM_MAX_VCPUS];
+    struct vmm_machine machine;
 };
 
 extern struct mk_vm mk;
@@ -87,16 +86,18 @@ _Noreturn void mk_fail(const struct vmm_diag *diag);
 void mk_boot(void);
 /** The end of every event: let each vCPU that was kicked run, wait or stop. */
 void mk_run(void);
+/** The same after the fault of `v`, and mostly nothing but that it goes on. */
+void mk_run_after_fault(struct mk_vcpu *v);
 
 /* regs.c */
-/** Word `n` of the thread has `value`; seL4 told so. */
-void mk_regs_know(struct mk_vcpu *v, unsigned n, seL4_Word value);
 /** The place of general register x`n`, 0..30, in the thread's words. */
 unsigned mk_regs_word_of_x(unsigned n);
 /** The virtual timer's line is high: it fired, or would if the vCPU executed. */
 void mk_regs_vtimer_fired(struct mk_vcpu *v);
 /** The vCPU executes, or has executed: nothing is known of its registers. */
 void mk_regs_forget(struct mk_vcpu *v);
+/** Write back what changed, if anything did. */
+void mk_regs_write_back(struct mk_vcpu *v);
 /** Write back what changed, and let the thread run, whether it is stopped or in a fault. */
 void mk_regs_resume(struct mk_vcpu *v);
 

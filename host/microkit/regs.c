@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * A vCPU's registers. The thread's (x0..x30, PC, PSTATE, SP_EL0) are kept in a cache with a valid
- * and a dirty bit each: an exit reads a prefix of the kernel's order once, and writes a prefix
- * back only if something changed. EL1's are the VCPU object's, one invocation each.
+ * A vCPU's registers. The thread's (x0..x30, PC, PSTATE, SP_EL0) are kept in a cache: an exit reads
+ * a prefix of the kernel's order at most once, and writes a prefix back only if something changed.
+ * EL1's are the VCPU object's, one invocation each.
  *
  * The stubs seL4_TCB_ReadRegisters() and seL4_TCB_WriteRegisters() copy all 36 words whatever the
  * count; the same invocations by seL4_CallWithMRs() move only what is asked for.
  */
 #include "mk.h"
-
-#include <string.h>
 
 #include <vmm/assert.h>
 #include <vmm/bits.h>
@@ -25,21 +23,46 @@
 #define CTL_ISTATUS 4u
 
 /* Frame registers first (x0..x8, x16..x18, x29, x30), then the others. */
-static const uint8_t word_of_x[31] = {
-    3,  4,  5,  6,  7,  8,  9,  10, 11,             /* x0..x8 */
-    17, 18, 19, 20, 21, 22, 23,                     /* x9..x15 */
-    12, 13, 14,                                     /* x16..x18 */
-    24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 15, 16, /* x19..x30 */
+static const uint8_t word_of[] = {
+    3,
+    4,
+    5,
+    6,
+    7,
+    8,
+    9,
+    10,
+    11, /* x0..x8 */
+    17,
+    18,
+    19,
+    20,
+    21,
+    22,
+    23, /* x9..x15 */
+    12,
+    13,
+    14, /* x16..x18 */
+    24,
+    25,
+    26,
+    27,
+    28,
+    29,
+    30,
+    31,
+    32,
+    33,
+    15,
+    16, /* x19..x30 */
+    [VMM_REG_PC] = MK_WORD_PC,
+    [VMM_REG_PSTATE] = MK_WORD_SPSR,
+    [VMM_REG_SP_EL0] = MK_WORD_SP,
 };
-
-static uint64_t first(unsigned n)
-{
-    return BIT(n) - 1;
-}
 
 unsigned mk_regs_word_of_x(unsigned n)
 {
-    return word_of_x[n];
+    return word_of[VMM_REG_X0 + n];
 }
 
 static seL4_CPtr tcb(const struct mk_vcpu *v)
@@ -47,68 +70,63 @@ static seL4_CPtr tcb(const struct mk_vcpu *v)
     return BASE_VM_TCB_CAP + v->child;
 }
 
-/* The first `n` words from the kernel, but for those that we know or have changed: few, so that the
- * rest is one copy. */
-static void fetch(struct mk_vcpu *v, unsigned n)
+/* Few words at a time; both have room for three more than `n`. */
+static void copy(seL4_Word *restrict to, const seL4_Word *restrict from, unsigned n)
 {
-    seL4_Word kept[MK_WORDS];
+    for (unsigned i = 0; i < n; i += 4) {
+        to[i] = from[i];
+        to[i + 1] = from[i + 1];
+        to[i + 2] = from[i + 2];
+        to[i + 3] = from[i + 3];
+    }
+}
+
+/* Words that are known stay: they may have been changed. */
+static VMM_NOINLINE void fetch(struct mk_vcpu *v, unsigned n)
+{
+    const seL4_Word *msg = seL4_GetIPCBuffer()->msg;
     seL4_Word in[IN_REGISTERS] = { 0, n };
     seL4_MessageInfo_t tag =
         seL4_CallWithMRs(tcb(v), seL4_MessageInfo_new(TCBReadRegisters, 0, 0, HEADER), &in[0],
                          &in[1], &in[2], &in[3]);
 
     vmm_assert(seL4_MessageInfo_get_label(tag) == seL4_NoError);
-    for (uint64_t left = v->valid & first(n); left != 0; left &= left - 1) {
-        unsigned i = (unsigned)__builtin_ctzll(left);
-
-        kept[i] = v->word[i];
-    }
-    for (unsigned i = 0; i < n && i < IN_REGISTERS; i++) {
-        v->word[i] = in[i];
+    for (unsigned i = 0; i < IN_REGISTERS; i++) {
+        v->word[i] = i < v->known ? v->word[i] : in[i];
     }
     if (n > IN_REGISTERS) {
-        memcpy(&v->word[IN_REGISTERS], &seL4_GetIPCBuffer()->msg[IN_REGISTERS],
-               (n - IN_REGISTERS) * sizeof(v->word[0]));
-    }
-    for (uint64_t left = v->valid & first(n); left != 0; left &= left - 1) {
-        unsigned i = (unsigned)__builtin_ctzll(left);
+        unsigned from = v->known > IN_REGISTERS ? v->known : IN_REGISTERS;
 
-        v->word[i] = kept[i];
+        copy(&v->word[from], &msg[from], n - from);
     }
-    v->valid |= first(n);
+    v->known = n;
 }
 
 static void need(struct mk_vcpu *v, unsigned n)
 {
-    if ((~v->valid & first(n)) != 0) {
+    if (v->known < n) {
         fetch(v, n > v->fetch_least ? n : v->fetch_least);
     }
 }
 
 static seL4_Word read_word(struct mk_vcpu *v, unsigned n)
 {
-    if ((v->valid >> n & 1) == 0) {
-        need(v, n + 1);
-    }
+    need(v, n + 1);
     return v->word[n];
 }
 
+/* Those before it are needed to write it back. */
 static void write_word(struct mk_vcpu *v, unsigned n, seL4_Word value)
 {
+    need(v, n);
     v->word[n] = value;
-    v->valid |= BIT(n);
-    v->dirty |= BIT(n);
-}
-
-void mk_regs_know(struct mk_vcpu *v, unsigned n, seL4_Word value)
-{
-    v->word[n] = value;
-    v->valid |= BIT(n);
+    v->known = v->known > n ? v->known : n + 1;
+    v->dirty = v->dirty > n ? v->dirty : n + 1;
 }
 
 void mk_regs_forget(struct mk_vcpu *v)
 {
-    v->valid = 0;
+    v->known = 0;
     v->cntv_ctl_known = false;
 }
 
@@ -135,41 +153,32 @@ static seL4_Word read_cntv_ctl(struct mk_vcpu *v)
     return v->cntv_ctl;
 }
 
-void mk_regs_resume(struct mk_vcpu *v)
+/* seL4_Send() costs less than a call, and this cannot fail. */
+static VMM_NOINLINE void write_back(struct mk_vcpu *v, unsigned n, seL4_Word flags)
 {
-    /* At least the PC, as it is. */
-    unsigned n = v->dirty == 0 ? 1 : 64u - (unsigned)__builtin_clzll(v->dirty);
+    seL4_Word *msg = seL4_GetIPCBuffer()->msg;
 
-    need(v, n);
-    seL4_Word mr[IN_REGISTERS] = { FLAG_RESUME, n, v->word[0], n > 1 ? v->word[1] : 0 };
-
-    if (n + HEADER > IN_REGISTERS) {
-        memcpy(&seL4_GetIPCBuffer()->msg[IN_REGISTERS], &v->word[IN_REGISTERS - HEADER],
-               (n + HEADER - IN_REGISTERS) * sizeof(v->word[0]));
-    }
-    seL4_MessageInfo_t tag =
-        seL4_CallWithMRs(tcb(v), seL4_MessageInfo_new(TCBWriteRegisters, 0, 0, n + HEADER), &mr[0],
-                         &mr[1], &mr[2], &mr[3]);
-
-    vmm_assert(seL4_MessageInfo_get_label(tag) == seL4_NoError);
+    msg[0] = flags;
+    msg[1] = n;
+    copy(&msg[HEADER], v->word, n);
+    seL4_Send(tcb(v), seL4_MessageInfo_new(TCBWriteRegisters, 0, 0, n + HEADER));
     v->dirty = 0;
 }
 
-static int thread_word(uint32_t reg)
+void mk_regs_write_back(struct mk_vcpu *v)
 {
-    if (reg <= VMM_REG_X30) {
-        return word_of_x[reg];
+    if (v->dirty != 0) {
+        write_back(v, v->dirty, 0);
     }
-    switch (reg) {
-    case VMM_REG_PC:
-        return MK_WORD_PC;
-    case VMM_REG_PSTATE:
-        return MK_WORD_SPSR;
-    case VMM_REG_SP_EL0:
-        return MK_WORD_SP;
-    default:
-        return -1;
-    }
+}
+
+/* At least the PC, as it is. */
+void mk_regs_resume(struct mk_vcpu *v)
+{
+    unsigned n = v->dirty != 0 ? v->dirty : 1;
+
+    need(v, n);
+    write_back(v, n, FLAG_RESUME);
 }
 
 static seL4_Word vcpu_reg(uint32_t reg)
@@ -199,10 +208,9 @@ static seL4_Word vcpu_reg(uint32_t reg)
 uint64_t vmm_host_reg_read(struct vmm_vcpu *vcpu, uint32_t reg)
 {
     struct mk_vcpu *v = vcpu->host;
-    int n = thread_word(reg);
 
-    if (n >= 0) {
-        return read_word(v, (unsigned)n);
+    if (reg < ARRAY_SIZE(word_of)) {
+        return read_word(v, word_of[reg]);
     }
     if (reg == VMM_REG_CNTV_CTL_EL0) {
         return read_cntv_ctl(v);
@@ -215,10 +223,9 @@ uint64_t vmm_host_reg_read(struct vmm_vcpu *vcpu, uint32_t reg)
 void vmm_host_reg_write(struct vmm_vcpu *vcpu, uint32_t reg, uint64_t value)
 {
     struct mk_vcpu *v = vcpu->host;
-    int n = thread_word(reg);
 
-    if (n >= 0) {
-        write_word(v, (unsigned)n, value);
+    if (reg < ARRAY_SIZE(word_of)) {
+        write_word(v, word_of[reg], value);
         return;
     }
     seL4_Word field = vcpu_reg(reg);

@@ -11,11 +11,12 @@ void vmm_host_vcpu_kick(struct vmm_vcpu *vcpu)
     mk.kicked |= UINT32_C(1) << vcpu->id;
 }
 
-/* Registers are written with the order to go on, which costs less than the reply to the fault; the
- * reply alone costs less than a write that nothing else needs. */
+/* A write of registers that also resumes costs more than one that does not and the reply, which
+ * goes with our next receive: the kernel would schedule twice. */
 static void enter(struct mk_vcpu *v)
 {
-    if (v->thread == MK_FAULTED && v->dirty == 0) {
+    if (v->thread == MK_FAULTED) {
+        mk_regs_write_back(v);
         mk.reply = true;
     } else {
         mk_regs_resume(v);
@@ -34,27 +35,28 @@ static void suspend(struct mk_vcpu *v)
     }
 }
 
+static VMM_NOINLINE void leave(struct mk_vcpu *v)
+{
+    if (v->vcpu->state == VMM_VCPU_WAITING) {
+        /* The kernel stops the virtual timer of a vCPU that does not run. */
+        v->wake = vmm_arch_vtimer_deadline(v->vcpu);
+        suspend(v);
+        mk_timer_update();
+    } else {
+        suspend(v);
+    }
+}
+
 static void serve(struct mk_vcpu *v)
 {
     if (vmm_vcpu_is_on(v->vcpu)) {
         vmm_vcpu_prepare(v->vcpu);
     }
     /* That may have had consequences. */
-    switch (v->vcpu->state) {
-    case VMM_VCPU_RUNNING:
-        if (v->thread != MK_GUEST) {
-            enter(v);
-        }
-        break;
-    case VMM_VCPU_WAITING:
-        /* The kernel stops the virtual timer of a vCPU that does not run. */
-        v->wake = vmm_arch_vtimer_deadline(v->vcpu);
-        suspend(v);
-        mk_timer_update();
-        break;
-    default:
-        suspend(v);
-        break;
+    if (v->vcpu->state != VMM_VCPU_RUNNING) {
+        leave(v);
+    } else if (v->thread != MK_GUEST) {
+        enter(v);
     }
 }
 
@@ -68,7 +70,7 @@ static void end(enum mk_stop why)
     }
 }
 
-static void end_or_reboot(void)
+static VMM_NOINLINE void end_or_reboot(void)
 {
     switch (mk.machine.vm.state) {
     case VMM_VM_OFF:
@@ -94,7 +96,22 @@ void mk_boot(void)
     }
 }
 
-void mk_run(void)
+static bool goes_on(const struct mk_vcpu *v)
+{
+    return v->vcpu->state == VMM_VCPU_RUNNING && !v->vcpu->flush_needed && mk.kicked == 0;
+}
+
+void mk_run_after_fault(struct mk_vcpu *v)
+{
+    if (goes_on(v)) {
+        enter(v);
+    } else {
+        mk.kicked |= UINT32_C(1) << v->vcpu->id;
+        mk_run();
+    }
+}
+
+VMM_NOINLINE void mk_run(void)
 {
     while (mk.kicked != 0) {
         unsigned id = (unsigned)__builtin_ctz(mk.kicked);

@@ -7,6 +7,9 @@
 #include <vmm/manifest.h>
 #include <vmm/microkit.h>
 
+/* Where libmicrokit has the reply to what it received (libmicrokit/src/main.c). */
+#define REPLY_CAP 4u
+
 struct mk_vm mk;
 
 static enum vmm_err describe(struct vmm_vm_desc *desc, struct vmm_diag *diag)
@@ -120,17 +123,33 @@ bool vmm_microkit_notified(microkit_channel channel)
     return true;
 }
 
+/*
+ * The reply goes with our next receive, as libmicrokit sends what is deferred. It would do so by
+ * itself if fault() returned true: by a call that first tries the kernel's fast path, which no
+ * reply to a fault can take.
+ */
+static void reply_with_receive(void)
+{
+    microkit_have_signal = seL4_True;
+    microkit_signal_cap = REPLY_CAP;
+    microkit_signal_msg = seL4_MessageInfo_new(0, 0, 0, 0);
+}
+
 seL4_Bool vmm_microkit_fault(microkit_child child, microkit_msginfo info, microkit_msginfo *reply)
 {
+    (void)reply;
     if (child >= mk.machine.vm.vcpu_count) {
         return seL4_False;
     }
+    struct mk_vcpu *v = &mk.vcpu[child];
+
     mk.reply = false;
-    mk_fault(&mk.vcpu[child], microkit_msginfo_get_label(info));
-    mk.kicked |= UINT32_C(1) << child;
-    mk_run();
-    *reply = microkit_msginfo_new(0, 0);
-    return mk.reply;
+    mk_fault(v, microkit_msginfo_get_label(info));
+    mk_run_after_fault(v);
+    if (mk.reply) {
+        reply_with_receive();
+    }
+    return seL4_False;
 }
 
 void vmm_host_cache_clean(const void *p, size_t len)

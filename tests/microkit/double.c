@@ -17,6 +17,8 @@
 
 struct double_kernel kernel;
 seL4_Bool microkit_have_signal;
+seL4_CPtr microkit_signal_cap;
+seL4_MessageInfo_t microkit_signal_msg;
 
 void double_reset(void)
 {
@@ -29,6 +31,15 @@ void double_count(void)
     kernel.entries = 0;
     kernel.words_read = 0;
     kernel.words_written = 0;
+}
+
+bool double_receive(void)
+{
+    bool deferred = microkit_have_signal != seL4_False;
+
+    microkit_have_signal = seL4_False;
+    return deferred && microkit_signal_cap == DOUBLE_REPLY_CAP && microkit_signal_msg.label == 0 &&
+           microkit_signal_msg.length == 0;
 }
 
 seL4_MessageInfo_t seL4_MessageInfo_new(seL4_Word label, seL4_Word unwrapped, seL4_Word extra,
@@ -96,6 +107,18 @@ seL4_MessageInfo_t seL4_CallWithMRs(seL4_CPtr dest, seL4_MessageInfo_t info, seL
         label = write_registers(v, info.length, mr);
     }
     return (seL4_MessageInfo_t) { label, 0 };
+}
+
+void seL4_Send(seL4_CPtr dest, seL4_MessageInfo_t info)
+{
+    seL4_Word mr[IN_REGISTERS];
+
+    for (unsigned i = 0; i < IN_REGISTERS; i++) {
+        mr[i] = DOUBLE_MR[i];
+    }
+    if (seL4_CallWithMRs(dest, info, &mr[0], &mr[1], &mr[2], &mr[3]).label != seL4_NoError) {
+        abort(); /* Nobody would be told. */
+    }
 }
 
 seL4_Error seL4_ARM_VCPU_InjectIRQ(seL4_CPtr vcpu, seL4_Uint16 virq, seL4_Uint8 priority,
@@ -177,6 +200,7 @@ void microkit_deferred_irq_ack(microkit_channel channel)
 {
     kernel.deferred = channel;
     microkit_have_signal = seL4_True;
+    microkit_signal_cap = 0;
 }
 
 _Noreturn void microkit_internal_crash(seL4_Error error)

@@ -4,11 +4,13 @@
 
 #include <microkit.h>
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define DOUBLE_LRS 4u
 #define DOUBLE_VCPUS 8u
 #define DOUBLE_WORDS 36u
+#define DOUBLE_REPLY_CAP 4u
 
 enum double_lr_state { LR_FREE, LR_PENDING, LR_ACTIVE };
 
@@ -58,6 +60,9 @@ extern struct double_kernel kernel;
 void double_reset(void);
 /** Forget the counts. */
 void double_count(void);
+/** libmicrokit's next receive, with what was deferred until then. Was that the reply to the fault?
+ */
+bool double_receive(void);
 /** Where the UART, the clock and pvpanic are: not memory. */
 #define DOUBLE_UART 0x1000u
 #define DOUBLE_RTC 0x2000u

@@ -120,6 +120,7 @@ seL4_IPCBuffer *seL4_GetIPCBuffer(void);
 seL4_Word seL4_GetMR(int i);
 seL4_MessageInfo_t seL4_CallWithMRs(seL4_CPtr dest, seL4_MessageInfo_t info, seL4_Word *mr0,
                                     seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3);
+void seL4_Send(seL4_CPtr dest, seL4_MessageInfo_t info);
 seL4_Error seL4_ARM_VCPU_InjectIRQ(seL4_CPtr vcpu, seL4_Uint16 virq, seL4_Uint8 priority,
                                    seL4_Uint8 group, seL4_Uint8 index);
 
@@ -133,6 +134,8 @@ seL4_Word microkit_vcpu_arm_read_reg(microkit_child vcpu, seL4_Word reg);
 void microkit_vcpu_arm_write_reg(microkit_child vcpu, seL4_Word reg, seL4_Word value);
 void microkit_arm_smc_call(seL4_ARM_SMCContext *args, seL4_ARM_SMCContext *response);
 extern seL4_Bool microkit_have_signal;
+extern seL4_CPtr microkit_signal_cap;
+extern seL4_MessageInfo_t microkit_signal_msg;
 void microkit_irq_ack(microkit_channel channel);
 void microkit_deferred_irq_ack(microkit_channel channel);
 _Noreturn void microkit_internal_crash(seL4_Error error);

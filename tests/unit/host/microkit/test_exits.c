@@ -25,6 +25,16 @@ static void store_takes_one_read_and_one_write(void **state)
     assert_int_equal(guest()->word[MK_WORD_PC], RIG_PC + 4);
 }
 
+/* A write that also resumes costs more than one that does not, and a reply with the receive. */
+static void exit_ends_with_the_reply(void **state)
+{
+    unsigned resumed = guest()->resumed;
+
+    (void)state;
+    store(GUEST_UARTCR, 0);
+    assert_int_equal(guest()->resumed, resumed);
+}
+
 static void store_reaches_the_board(void **state)
 {
     (void)state;
@@ -183,6 +193,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(boots_at_entry),
         T(store_takes_one_read_and_one_write),
+        T(exit_ends_with_the_reply),
         T(store_reaches_the_board),
         T(load_changes_its_register_only),
         T(load_into_xzr),
