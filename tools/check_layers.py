@@ -43,6 +43,7 @@ PUBLIC = {
     "virtio_net.h": "virtio",
     "virtio_pci.h": "virtio",
     "virtq.h": "virtio",
+    "virtio_blk.h": "virtio",
     "machine.h": "machine",
     "microkit.h": "host",
     "manifest.h": "machine",
