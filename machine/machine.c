@@ -106,6 +106,7 @@ enum vmm_err vmm_machine_init(struct vmm_machine *machine, const struct vmm_vm_d
     machine->layout = (struct vmm_boot_layout) { 0 };
     machine->fdt_size = 0;
     machine->extra_count = 0;
+    machine->pci.func_count = 0;
     machine->ram_is_clear = false;
     err = find_type(machine, diag);
     if (err == VMM_OK) {
@@ -224,6 +225,7 @@ enum vmm_err vmm_machine_boot(struct vmm_machine *machine, struct vmm_diag *diag
     vmm_pl011_reset(&machine->uart);
     vmm_pl031_reset(&machine->rtc);
     reset_extra(machine);
+    vmm_pci_host_reset(&machine->pci);
     vm->irqchip.ops->reset(vm->irqchip.chip);
     vmm_vm_start(vm, machine->layout.entry, machine->layout.fdt.v);
     return VMM_OK;

@@ -8,13 +8,15 @@
 
 #include <vmm/console.h>
 #include <vmm/gic.h>
+#include <vmm/gicv2m.h>
 #include <vmm/its.h>
 #include <vmm/manifest.h>
+#include <vmm/pci.h>
 #include <vmm/pl011.h>
 #include <vmm/pl031.h>
 #include <vmm/vm.h>
 
-#define VMM_MACHINE_MMIO_MAX 16
+#define VMM_MACHINE_MMIO_MAX 20
 #define VMM_MACHINE_EXTRA_MAX 8
 
 /** A window of guest-physical addresses. */
@@ -33,8 +35,14 @@ struct vmm_machine_type {
     struct vmm_window its;  /**< GICv3. */
     struct vmm_window uart;
     struct vmm_window rtc;
+    struct vmm_window v2m; /**< GICv2m frame: GICv2, and GICv3 without ITS, with PCI. */
+    struct vmm_window pci_ecam;
+    struct vmm_window pci_window; /**< For BARs. */
     uint32_t uart_intid;
     uint32_t rtc_intid;
+    uint32_t pci_intid; /**< INTA; the other pins follow. */
+    uint32_t v2m_intid; /**< The first of `v2m_count`. */
+    uint32_t v2m_count;
     uint64_t ram_base; /**< All windows are below, all RAM is from here on. */
     unsigned spi_count;
 };
@@ -59,6 +67,8 @@ struct vmm_machine {
     struct vmm_its its; /**< GICv3. */
     struct vmm_pl011 uart;
     struct vmm_pl031 rtc;
+    struct vmm_gicv2m v2m;
+    struct vmm_pci_host pci;
     const struct vmm_machine_device *extra[VMM_MACHINE_EXTRA_MAX];
     size_t extra_count;
     struct vmm_boot_layout layout; /**< Of the last vmm_machine_boot(). */
@@ -87,6 +97,17 @@ VMM_MUST_CHECK enum vmm_err vmm_machine_init(struct vmm_machine *machine,
 VMM_MUST_CHECK enum vmm_err vmm_machine_add_device(struct vmm_machine *machine,
                                                    const struct vmm_machine_device *device,
                                                    struct vmm_diag *diag);
+
+/**
+ * Plug a PCI function into the next device number, from 1 on, before the first boot. With the first
+ * one, host bridge, windows and doorbell come into being. Its storage stays valid; it is reset at
+ * each boot.
+ * @retval VMM_ERR_INVALID The function is plugged in already.
+ * @retval VMM_ERR_OVERLAP A device of the embedder's own is where the PCI host is to be.
+ * @retval VMM_ERR_FULL    31 functions, or the map is full.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_machine_add_pci(struct vmm_machine *machine,
+                                                struct vmm_pci_func *func, struct vmm_diag *diag);
 
 /**
  * Give RAM region `index` of the description its memory: `desc.ram[index].size` bytes at `host`.
