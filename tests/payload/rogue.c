@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A guest that misbehaves on purpose, in the way that its command line names ("rogue=gic"): for a
+ * while, after which it says that it survived and powers off, or ("rogue=gic for ever") for ever.
+ */
+#include "lib/payload.h"
+
+#define FDT_LIMIT 0x10000u
+#define ROUNDS 20000u
+#define CPU_SUSPEND 0xc4000001u
+#define CPU_OFF 0x84000002u
+#define CPU_ON 0xc4000003u
+#define AFFINITY_INFO 0xc4000004u
+#define PSCI_FUNCTIONS 0x20u
+#define ITS 0x08080000u
+#define ITS_FRAMES 0x20000u
+#define GICD_SIZE 0x10000u
+#define NOWHERE 0x3f000000u
+#define RAM 0x40000000u
+#define FREE (RAM + 0x4000000u) /* 16 MiB that nothing else is in. */
+
+static uint64_t seed = 1;
+static bool for_ever;
+static bool v3;
+
+uint8_t rogue_stack[4096] __attribute__((aligned(16)));
+void rogue_entry(void);
+void rogue_second(void);
+
+__asm__("rogue_entry:\n"
+        "    ldr x1, =rogue_stack + 4096\n"
+        "    mov sp, x1\n"
+        "    ldr x1, =vectors\n"
+        "    msr vbar_el1, x1\n"
+        "    isb\n"
+        "    b rogue_second\n"
+        "    .ltorg\n");
+
+/* xorshift64* */
+static uint64_t random(void)
+{
+    seed ^= seed >> 12;
+    seed ^= seed << 25;
+    seed ^= seed >> 27;
+    return seed * 0x2545f4914f6cdd1du;
+}
+
+static void store(uintptr_t addr, unsigned size, uint64_t value)
+{
+    switch (size) {
+    case 0:
+        *(volatile uint8_t *)addr = (uint8_t)value;
+        break;
+    case 1:
+        *(volatile uint16_t *)addr = (uint16_t)value;
+        break;
+    case 2:
+        *(volatile uint32_t *)addr = (uint32_t)value;
+        break;
+    default:
+        *(volatile uint64_t *)addr = value;
+        break;
+    }
+}
+
+static uint64_t load(uintptr_t addr, unsigned size)
+{
+    switch (size) {
+    case 0:
+        return *(volatile uint8_t *)addr;
+    case 1:
+        return *(volatile uint16_t *)addr;
+    case 2:
+        return *(volatile uint32_t *)addr;
+    default:
+        return *(volatile uint64_t *)addr;
+    }
+}
+
+/* Any register of [base, base + size), of any width, with any value. */
+static void poke(uintptr_t base, uint64_t size)
+{
+    unsigned width = random() & 3;
+    uint64_t at = random() % size;
+
+    at &= ~((UINT64_C(1) << width) - 1);
+    if ((random() & 1) != 0) {
+        store(base + at, width, random() & random());
+    } else {
+        (void)load(base + at, width);
+    }
+}
+
+void rogue_second(void)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        gic_sgi((unsigned)random() & 1, (uint32_t)random() & 15);
+    }
+    hvc(CPU_OFF, 0, 0, 0);
+}
+
+static void gic(void)
+{
+    poke(GICD, v3 ? GICD_SIZE : 0x1000);
+    if (v3) {
+        poke(GICR, 0x40000);
+    } else {
+        poke(GICC, 0x1000);
+    }
+}
+
+/* The queue and the tables are wherever a register says, which is most often not in RAM. */
+static void its(void)
+{
+    uint64_t at = FREE + (random() & 0xfff000);
+
+    if (!v3) {
+        return;
+    }
+    store(ITS, 2, 0);
+    store(ITS + 0x80, 3, at | random() << 63 | (random() & 3));
+    store(ITS + 0x100 + (random() & 8), 3, at | random() << 63 | (random() & 0xff));
+    store(ITS, 2, 1);
+    store(ITS + 0x88, 3, random() & 0xfffe0);
+    poke(ITS, ITS_FRAMES);
+}
+
+static void sgis(void)
+{
+    for (uint32_t intid = 0; intid < 16; intid++) {
+        gic_sgi(random() & 1, intid);
+    }
+}
+
+static void psci(void)
+{
+    uint64_t entry = (random() & 3) != 0 ? (uint64_t)rogue_entry : random();
+
+    hvc(CPU_ON, random() & 3, entry, 0);
+    hvc(AFFINITY_INFO, random() & 1, random() & 1, 0);
+    hvc(CPU_SUSPEND, random() | 2, random(), 0);
+    for (uint64_t n = 0xb; n < PSCI_FUNCTIONS; n++) {
+        if (n != 0x12) {
+            hvc(0x84000000u | n | (random() & 1) << 30, random(), random(), random());
+        }
+    }
+}
+
+static void exits(void)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        (void)load(RTC, 2);
+        hvc(random(), random(), random(), random());
+    }
+}
+
+/* Whole pages of its own memory, device tree and what its tables were, but not this program. */
+static void memory(void)
+{
+    uint64_t at = FREE + (random() & 0xfff000);
+
+    for (unsigned i = 0; i < 4096; i += 8) {
+        store(at + i, 3, random());
+        store(RAM + i, 3, random());
+    }
+}
+
+/* The host reports at most so many lines, and nobody waits for them. */
+static void log_flood(void)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        sys_write(S3_0_C15_C2_0, 0);
+    }
+}
+
+static void nowhere(void)
+{
+    sys_write(vbar_el1, NOWHERE);
+    ((void (*)(void))NOWHERE)();
+}
+
+void payload_sync(void)
+{
+    sys_write(elr_el1, sys_read(elr_el1) + 4);
+}
+
+void payload_irq(void)
+{
+    gic_eoi(gic_ack());
+}
+
+static const struct {
+    const char *name;
+    void (*round)(void);
+} modes[] = {
+    { "gic", gic },     { "its", its },       { "sgi", sgis },      { "psci", psci },
+    { "exits", exits }, { "memory", memory }, { "log", log_flood }, { "nowhere", nowhere },
+};
+
+static bool starts(const char *at, const char *prefix)
+{
+    while (*prefix != '\0' && *at == *prefix) {
+        at++;
+        prefix++;
+    }
+    return *prefix == '\0';
+}
+
+/* What follows `word` in the device tree, whose structure does not matter for this; 0: it is not
+ * there. */
+static const char *find(const char *fdt, const char *word)
+{
+    for (unsigned i = 0; i < FDT_LIMIT; i++) {
+        if (starts(fdt + i, word)) {
+            for (; *word != '\0'; word++) {
+                i++;
+            }
+            return fdt + i;
+        }
+    }
+    return 0;
+}
+
+void payload_main(void *fdt)
+{
+    const char *mode = find(fdt, "rogue=");
+
+    for_ever = find(fdt, "for ever") != 0;
+    v3 = (sys_read(id_aa64pfr0_el1) >> 24 & 0xf) != 0;
+    seed += sys_read(cntpct_el0);
+    gic_init();
+    irq_unmask();
+    for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+        if (mode != 0 && starts(mode, modes[i].name)) {
+            print("rogue\n");
+            for (unsigned n = 0; for_ever || n < ROUNDS; n++) {
+                modes[i].round();
+            }
+            print("survived\n");
+        }
+    }
+}
