@@ -8,11 +8,19 @@ extern const struct vmm_machine_type vmm_machine_virt;
 /** Frequency of the APB clock that the devices' nodes refer to, as QEMU's `virt`. */
 #define APB_CLOCK_HZ 24000000u
 
-/** A PCI function is plugged in. */
-bool vmm_machine_has_pci(const struct vmm_machine *machine);
+/**
+ * Read the devices of a VM, the subnodes of its node.
+ * @retval VMM_ERR_FORMAT      As vmm_manifest_vm(); also more than VMM_MAX_DEVICES.
+ * @retval VMM_ERR_UNSUPPORTED A kind that is not known.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_manifest_devices(const void *fdt, int node,
+                                                 struct vmm_vm_desc *desc, struct vmm_diag *diag);
 
-/** Write the PCI host's node, if there is a PCI host. */
-void vmm_machine_pci_fdt(struct vmm_fdt *fdt, const struct vmm_machine *machine);
+/** Write the nodes of the virtio devices. */
+void vmm_machine_virtio_fdt(const struct vmm_machine *machine, struct vmm_fdt *fdt);
+
+/** All virtio devices to their state after reset. */
+void vmm_machine_virtio_reset(struct vmm_machine *machine);
 
 /** Write the guest's device tree to the room that `machine->layout` has for it. */
 VMM_MUST_CHECK enum vmm_err vmm_machine_write_fdt(struct vmm_machine *machine,

@@ -106,7 +106,9 @@ enum vmm_err vmm_machine_init(struct vmm_machine *machine, const struct vmm_vm_d
     machine->layout = (struct vmm_boot_layout) { 0 };
     machine->fdt_size = 0;
     machine->extra_count = 0;
-    machine->pci.func_count = 0;
+    machine->virtio_count = 0;
+    machine->terminal = NULL;
+    machine->console = console;
     machine->ram_is_clear = false;
     err = find_type(machine, diag);
     if (err == VMM_OK) {
@@ -216,7 +218,12 @@ enum vmm_err vmm_machine_boot(struct vmm_machine *machine, struct vmm_diag *diag
         return vmm_fail(diag, VMM_ERR_INVALID, "%zu of %zu RAM regions have memory", vm->mem.count,
                         machine->desc.ram_count);
     }
+    if (machine->virtio_count != machine->desc.device_count) {
+        return vmm_fail(diag, VMM_ERR_INVALID, "%zu of %zu virtio devices were added",
+                        machine->virtio_count, machine->desc.device_count);
+    }
     vmm_vm_reset(vm);
+    vmm_machine_virtio_reset(machine);
     machine->fdt_size = 0;
     err = load(machine, diag);
     if (err != VMM_OK) {
@@ -225,7 +232,6 @@ enum vmm_err vmm_machine_boot(struct vmm_machine *machine, struct vmm_diag *diag
     vmm_pl011_reset(&machine->uart);
     vmm_pl031_reset(&machine->rtc);
     reset_extra(machine);
-    vmm_pci_host_reset(&machine->pci);
     vm->irqchip.ops->reset(vm->irqchip.chip);
     vmm_vm_start(vm, machine->layout.entry, machine->layout.fdt.v);
     return VMM_OK;

@@ -8,6 +8,8 @@
 
 #include <vmm/bits.h>
 
+#include "internal.h"
+
 /* Devicetree Specification v0.4, 5.2: the version whose header tells all sizes. */
 #define FDT_VERSION 17
 #define IMAGE_ALIGN 4096u
@@ -245,7 +247,10 @@ enum vmm_err vmm_manifest_vm(const struct vmm_manifest *manifest, size_t index,
         r.node = fdt_next_subnode(fdt, r.node);
     }
     err = read_mandatory(&r, desc);
-    return err == VMM_OK ? read_optional(&r, desc) : err;
+    if (err == VMM_OK) {
+        err = read_optional(&r, desc);
+    }
+    return err == VMM_OK ? vmm_manifest_devices(fdt, r.node, desc, diag) : err;
 }
 
 /* The whole tree is walked here once; after that libfdt's offsets into it are sound. */

@@ -45,6 +45,7 @@ PUBLIC = {
     "virtio_net.h": "virtio",
     "virtio_pci.h": "virtio",
     "virtq.h": "virtio",
+    "backends.h": "machine",
     "machine.h": "machine",
     "microkit.h": "host",
     "manifest.h": "machine",

@@ -53,17 +53,17 @@ void port_event(struct port *port)
     }
 }
 
-static size_t pl011_input(void *device, const uint8_t *bytes, size_t len)
+static size_t machine_input(void *device, const uint8_t *bytes, size_t len)
 {
-    return vmm_pl011_input(device, bytes, len);
+    return vmm_machine_input(device, bytes, len);
 }
 
-static void pl011_output_ready(void *device)
+static void machine_output_ready(void *device)
 {
-    vmm_pl011_output_ready(device);
+    vmm_machine_output_ready(device);
 }
 
-struct port_device port_pl011(struct vmm_pl011 *uart)
+struct port_device port_machine(struct vmm_machine *machine)
 {
-    return (struct port_device) { pl011_input, pl011_output_ready, uart };
+    return (struct port_device) { machine_input, machine_output_ready, machine };
 }

@@ -12,7 +12,7 @@
 
 #include <vmm/byteq.h>
 #include <vmm/console.h>
-#include <vmm/pl011.h>
+#include <vmm/machine.h>
 
 /** The serial device, whichever it is. */
 struct port_device {
@@ -21,8 +21,8 @@ struct port_device {
     void *device;
 };
 
-/** A PL011 as such. */
-struct port_device port_pl011(struct vmm_pl011 *uart);
+/** A VM's terminal as such. */
+struct port_device port_machine(struct vmm_machine *machine);
 
 struct port {
     struct vmm_byteq_writer out;

@@ -237,13 +237,13 @@ static void wake_port(void *cookie)
     uart.port_event = true;
 }
 
-struct vmm_console host_uart_console(struct vmm_pl011 *guest)
+struct vmm_console host_uart_console(struct vmm_machine *guest)
 {
     const struct mux_channel channel = { .kind = FRAME_CONSOLE, .name = "", .wake = wake_port };
     enum vmm_err err = host_uart_open(&channel, &uart.port_queues, &uart.port);
 
     vmm_assert(err == VMM_OK);
-    uart.port.device = port_pl011(guest);
+    uart.port.device = port_machine(guest);
     host_uart_share(&(struct host_uart_config) { .framed = false });
     return port_console(&uart.port);
 }

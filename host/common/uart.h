@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include <vmm/console.h>
-#include <vmm/pl011.h>
+#include <vmm/machine.h>
 
 #include "control.h"
 #include "mux.h"
@@ -62,4 +62,4 @@ void host_uart_flush(void);
 void host_uart_puts(const char *s);
 
 /** For a host with one VM and one CPU that calls: make `guest` the one that owns the terminal. */
-struct vmm_console host_uart_console(struct vmm_pl011 *guest);
+struct vmm_console host_uart_console(struct vmm_machine *guest);

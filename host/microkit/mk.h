@@ -50,6 +50,9 @@ struct mk_vcpu {
     uint64_t wake;     /**< When the virtual timer of a vCPU that waits fires. */
 };
 
+/** Bytes for the VM's virtio devices. */
+#define MK_VIRTIO_SIZE 0x40000u
+
 /** The protection domain's VM. */
 struct mk_vm {
     uint32_t kicked;   /**< Bit n: vCPU n has to be looked at before we rest. */
@@ -58,6 +61,7 @@ struct mk_vm {
     unsigned lr_count; /**< The kernel's list registers. */
     struct mk_vcpu vcpu[VMM_MAX_VCPUS];
     struct vmm_machine machine;
+    _Alignas(VMM_MACHINE_VIRTIO_ALIGN) uint8_t virtio[MK_VIRTIO_SIZE]; /**< Its virtio devices. */
 };
 
 extern struct mk_vm mk;

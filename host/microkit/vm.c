@@ -44,6 +44,18 @@ static enum vmm_err add_ram(struct vmm_diag *diag)
     return VMM_OK;
 }
 
+static enum vmm_err add_virtio(struct vmm_diag *diag)
+{
+    static const struct vmm_backends backends = { NULL, NULL };
+    size_t size = vmm_machine_virtio_size(&mk.machine.desc);
+
+    if (size > sizeof(mk.virtio)) {
+        return vmm_fail(diag, VMM_ERR_NO_SPACE, "virtio: the devices need %zu bytes, there are %zu",
+                        size, sizeof(mk.virtio));
+    }
+    return vmm_machine_add_virtio(&mk.machine, &backends, mk.virtio, diag);
+}
+
 static void connect(void)
 {
     for (unsigned i = 0; i < VMM_MAX_VCPUS; i++) {
@@ -64,9 +76,12 @@ static enum vmm_err build(struct vmm_diag *diag)
     enum vmm_err err = describe(&desc, diag);
 
     if (err == VMM_OK) {
-        err = vmm_machine_init(m, &desc, host_uart_console(&m->uart), diag);
+        err = vmm_machine_init(m, &desc, host_uart_console(m), diag);
     }
-    return err == VMM_OK ? add_ram(diag) : err;
+    if (err == VMM_OK) {
+        err = add_ram(diag);
+    }
+    return err == VMM_OK ? add_virtio(diag) : err;
 }
 
 struct vmm_machine *vmm_microkit_init(void)

@@ -6,18 +6,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vmm/backends.h>
 #include <vmm/console.h>
 #include <vmm/gic.h>
-#include <vmm/gicv2m.h>
 #include <vmm/its.h>
 #include <vmm/manifest.h>
-#include <vmm/pci.h>
 #include <vmm/pl011.h>
 #include <vmm/pl031.h>
+#include <vmm/virtio_console.h>
+#include <vmm/virtio_mmio.h>
 #include <vmm/vm.h>
 
-#define VMM_MACHINE_MMIO_MAX 20
+#define VMM_MACHINE_MMIO_MAX 40
 #define VMM_MACHINE_EXTRA_MAX 8
+#define VMM_MACHINE_VIRTIO_ALIGN 16u
 
 /** A window of guest-physical addresses. */
 struct vmm_window {
@@ -35,15 +37,11 @@ struct vmm_machine_type {
     struct vmm_window its;  /**< GICv3. */
     struct vmm_window uart;
     struct vmm_window rtc;
-    struct vmm_window v2m; /**< GICv2m frame: GICv2, and GICv3 without ITS, with PCI. */
-    struct vmm_window pci_ecam;
-    struct vmm_window pci_window; /**< For BARs. */
+    struct vmm_window virtio; /**< Registers of MMIO devices, VMM_VIRTIO_MMIO_SIZE each. */
     uint32_t uart_intid;
     uint32_t rtc_intid;
-    uint32_t pci_intid; /**< INTA; the other pins follow. */
-    uint32_t v2m_intid; /**< The first of `v2m_count`. */
-    uint32_t v2m_count;
-    uint64_t ram_base; /**< All windows are below, all RAM is from here on. */
+    uint32_t virtio_intid; /**< Of the first MMIO device; the others follow. */
+    uint64_t ram_base;     /**< All windows are below, all RAM is from here on. */
     unsigned spi_count;
 };
 
@@ -53,6 +51,15 @@ struct vmm_machine_device {
     void (*reset)(void *dev);      /**< At each boot; NULL: nothing. `dev` is the region's. */
     /** Write the device's node into the open root node; NULL: it has none. */
     void (*fdt)(struct vmm_fdt *fdt, const struct vmm_mmio_region *region);
+};
+
+/** A virtio device of the description, with its transport. */
+struct vmm_machine_virtio {
+    const struct vmm_device_desc *desc;
+    struct vmm_virtio *virtio;
+    void *device; /**< The kind's own structure, such as struct vmm_virtio_console. */
+    struct vmm_virtio_mmio mmio;
+    uint32_t intid;
 };
 
 /** One VM and its devices. Embed by value (about 60 KiB); it points into itself: do not move it. */
@@ -67,8 +74,10 @@ struct vmm_machine {
     struct vmm_its its; /**< GICv3. */
     struct vmm_pl011 uart;
     struct vmm_pl031 rtc;
-    struct vmm_gicv2m v2m;
-    struct vmm_pci_host pci;
+    struct vmm_machine_virtio virtio[VMM_MAX_DEVICES];
+    size_t virtio_count;
+    struct vmm_virtio_console *terminal; /**< Its port 0 shares the UART's back end; or NULL. */
+    struct vmm_console console;          /**< That back end. */
     const struct vmm_machine_device *extra[VMM_MACHINE_EXTRA_MAX];
     size_t extra_count;
     struct vmm_boot_layout layout; /**< Of the last vmm_machine_boot(). */
@@ -99,17 +108,6 @@ VMM_MUST_CHECK enum vmm_err vmm_machine_add_device(struct vmm_machine *machine,
                                                    struct vmm_diag *diag);
 
 /**
- * Plug a PCI function into the next device number, from 1 on, before the first boot. With the first
- * one, host bridge, windows and doorbell come into being. Its storage stays valid; it is reset at
- * each boot.
- * @retval VMM_ERR_INVALID The function is plugged in already.
- * @retval VMM_ERR_OVERLAP A device of the embedder's own is where the PCI host is to be.
- * @retval VMM_ERR_FULL    31 functions, or the map is full.
- */
-VMM_MUST_CHECK enum vmm_err vmm_machine_add_pci(struct vmm_machine *machine,
-                                                struct vmm_pci_func *func, struct vmm_diag *diag);
-
-/**
  * Give RAM region `index` of the description its memory: `desc.ram[index].size` bytes at `host`.
  * @retval VMM_ERR_INVALID No such region, or `host` is NULL.
  * @retval VMM_ERR_OVERLAP The region was given already.
@@ -117,10 +115,33 @@ VMM_MUST_CHECK enum vmm_err vmm_machine_add_pci(struct vmm_machine *machine,
 VMM_MUST_CHECK enum vmm_err vmm_machine_add_ram(struct vmm_machine *machine, size_t index,
                                                 uint8_t *host);
 
+/** Bytes of storage that the virtio devices of a description need; 0: it has none. */
+size_t vmm_machine_virtio_size(const struct vmm_vm_desc *desc);
+
+/**
+ * Add the virtio devices of the description; once, after vmm_machine_init().
+ * @param storage vmm_machine_virtio_size() bytes, aligned to VMM_MACHINE_VIRTIO_ALIGN; they stay
+ *                valid as long as the machine.
+ * @retval VMM_ERR_UNSUPPORTED There is no back end for one of them; `diag` says for which.
+ * @retval VMM_ERR_*           As `backends` says.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_machine_add_virtio(struct vmm_machine *machine,
+                                                   const struct vmm_backends *backends,
+                                                   void *storage, struct vmm_diag *diag);
+
+/**
+ * Offer input for the VM's terminal, as vmm_pl011_input(): it goes to the virtio console, if the
+ * VM has one and the guest has opened it, else to the UART.
+ */
+size_t vmm_machine_input(struct vmm_machine *machine, const uint8_t *bytes, size_t len);
+
+/** The terminal's back end has room again, as vmm_pl011_output_ready(). */
+void vmm_machine_output_ready(struct vmm_machine *machine);
+
 /**
  * First boot and each reboot: clear RAM, load the images, generate the device tree, reset all
  * devices and the interrupt controller, and start vCPU 0. No vCPU executes.
- * @retval VMM_ERR_INVALID A RAM region has no memory yet.
+ * @retval VMM_ERR_INVALID A RAM region has no memory yet, or the virtio devices were not added.
  * @retval VMM_ERR_*       As vmm_image_probe(), vmm_image_load() and vmm_fdt_end(). `diag` says
  * what does not fit or is malformed; the VM is not started.
  */

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,11 +16,22 @@
 
 #define VMM_MANIFEST_VERSION 1
 #define VMM_MAX_RAM_REGIONS 8
+#define VMM_MAX_DEVICES 16
 
 /** One RAM region of a VM. */
 struct vmm_ram_range {
     uint64_t base;
     uint64_t size;
+};
+
+/** Types of virtio devices that a VM can have. */
+enum vmm_device_kind { VMM_DEVICE_CONSOLE, VMM_DEVICE_RNG };
+
+/** One virtio device of a VM. */
+struct vmm_device_desc {
+    enum vmm_device_kind kind;
+    unsigned index; /**< Among the devices of its kind, from 0. */
+    bool pci;       /**< Its transport; else MMIO. */
 };
 
 /** One VM as the manifest describes it. Pointers point into the pack. */
@@ -33,7 +45,9 @@ struct vmm_vm_desc {
     struct vmm_ram_range ram[VMM_MAX_RAM_REGIONS]; /**< Sorted, disjoint, 4 KiB-aligned. */
     size_t ram_count;
     struct vmm_blob kernel;
-    struct vmm_blob initrd; /**< size 0: none. */
+    struct vmm_blob initrd;                         /**< size 0: none. */
+    struct vmm_device_desc device[VMM_MAX_DEVICES]; /**< As the manifest has them. */
+    size_t device_count;
 };
 
 /** A checked packed system. */
@@ -51,10 +65,14 @@ struct vmm_manifest {
 VMM_MUST_CHECK enum vmm_err vmm_manifest_open(struct vmm_manifest *manifest, struct vmm_blob pack,
                                               struct vmm_diag *diag);
 
+/** What a device of this kind is called in the manifest: "console". */
+const char *vmm_device_name(enum vmm_device_kind kind);
+
 /**
  * Read and check the description of VM `index`.
  * @retval VMM_ERR_INVALID index is not below vm_count.
  * @retval VMM_ERR_FORMAT  A property is missing, malformed or out of range; `diag` names it.
+ * @retval VMM_ERR_UNSUPPORTED A device of a kind that this VMM does not know.
  */
 VMM_MUST_CHECK enum vmm_err vmm_manifest_vm(const struct vmm_manifest *manifest, size_t index,
                                             struct vmm_vm_desc *desc, struct vmm_diag *diag);

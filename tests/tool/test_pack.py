@@ -210,3 +210,34 @@ def test_check_says_what_the_host_cannot_run(sandbox: Sandbox) -> None:
         "system.toml: vm: warning: 2 VMs (debian, b), but this host runs exactly one today; "
         "keep one table [vm.NAME]",
     ]
+
+
+def node_names(fdt: libfdt.Fdt, node: int) -> list[str]:
+    """The subnodes of a node."""
+    names, node = [], fdt.first_subnode(node, libfdt.QUIET_NOTFOUND)
+    while node >= 0:
+        names.append(fdt.get_name(node))
+        node = fdt.next_subnode(node, libfdt.QUIET_NOTFOUND)
+    return names
+
+
+def test_virtio_devices(sandbox: Sandbox) -> None:
+    toml = VM + 'console = "virtio"\nrng = true\ncmdline = "quiet"\n'
+    fdt = libfdt.Fdt(packed(sandbox, toml))
+    vm = vm_node(fdt, "vm@0")
+    assert node_names(fdt, vm) == ["console@0", "rng@0"]
+    rng = vm_node(fdt, "vm@0/rng@0")
+    assert fdt.getprop(rng, "transport").as_str() == "mmio"
+    assert fdt.getprop(rng, "reg").as_uint32() == 0
+    assert fdt.getprop(vm, "bootargs").as_str() == "earlycon console=hvc0 quiet"
+
+
+def test_no_virtio_devices(sandbox: Sandbox) -> None:
+    fdt = libfdt.Fdt(packed(sandbox, VM))
+    assert node_names(fdt, vm_node(fdt, "vm@0")) == []
+
+
+def test_terminal_of_the_users_choice(sandbox: Sandbox) -> None:
+    toml = VM + 'console = "virtio"\ncmdline = "quiet console=ttyAMA0"\n'
+    fdt = libfdt.Fdt(packed(sandbox, toml))
+    assert fdt.getprop(vm_node(fdt, "vm@0"), "bootargs").as_str() == "quiet console=ttyAMA0"

@@ -8,6 +8,7 @@ from vessel import schema
 from vessel.description import format_key, load
 from vessel.errors import InputError, printable
 
+KNOWN = ", ".join(schema.Vm.model_fields)
 K = 'kernel = "kernel"\n'
 VM = "[vm.debian]\n" + K
 SIZE_HINT = 'write a number of bytes, or a string such as "512M" or "2G"'
@@ -19,7 +20,7 @@ CASES = {
     ),
     "unknown key, nothing near": (
         VM + "zzz = 1",
-        "vm.debian.zzz: unknown key; known: machine, cpus, memory, gic, kernel, initrd, cmdline",
+        "vm.debian.zzz: unknown key; known: " + KNOWN,
     ),
     "unknown table": (
         VM + "[hots]\n",
@@ -162,8 +163,7 @@ CASES = {
     ),
     "control characters": (
         VM + '"\\u001b[2J" = 1',
-        'vm.debian."\\u001b[2J": unknown key; '
-        "known: machine, cpus, memory, gic, kernel, initrd, cmdline",
+        'vm.debian."\\u001b[2J": unknown key; known: ' + KNOWN,
     ),
 }
 

@@ -220,6 +220,17 @@ def _dump_dtb(desc: Description, packed: Path, target: Path) -> None:
 @click.option("--memory", metavar="SIZE", help='Guest RAM, such as "512M" (the default).')
 @click.option("--gic", metavar="2|3", type=int, help="Version of the interrupt controller (3).")
 @click.option(
+    "--console",
+    type=click.Choice(("pl011", "virtio")),
+    help="The guest's terminal (pl011).",
+)
+@click.option(
+    "--transport",
+    type=click.Choice(("mmio", "pci")),
+    help="How the guest finds its virtio devices (mmio).",
+)
+@click.option("--rng", is_flag=True, default=None, help="Give the guest an entropy device.")
+@click.option(
     "--qemu-cpu",
     default=CPU_MODELS[0],
     show_default=True,
@@ -255,7 +266,7 @@ def run(
 ) -> None:
     """Run a system under QEMU; without argument the Debian guest.
 
-    The terminal is the guest's console; Ctrl-A x leaves. The options from --initrd to --gic
+    The terminal is the guest's console; Ctrl-A x leaves. The options from --initrd to --rng
     replace the keys of a SYSTEM.toml with one VM.
     """
     host = _host(host_name, sdk, board, config)

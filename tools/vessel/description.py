@@ -29,6 +29,9 @@ OPTIONS = {
     "cpus": "--cpus",
     "memory": "--memory",
     "gic": "--gic",
+    "transport": "--transport",
+    "console": "--console",
+    "rng": "--rng",
 }
 
 

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import libfdt
 
-from vessel import images
+from vessel import devices, images
 from vessel.description import Description
 from vessel.errors import Reason
 from vessel.schema import PAGE, Vm
@@ -45,11 +45,12 @@ def _vm_node(fdt: libfdt.FdtSw, name: str, vm: Vm, placed: Placed, log_level: in
     fdt.property_u32("cpus", vm.cpus)
     fdt.property_u32("gic-version", vm.gic)
     fdt.property("ram", _u64s(*(x for region in vm.memory for x in (region.base, region.size))))
-    fdt.property("bootargs", vm.cmdline.encode() + b"\0")
+    fdt.property("bootargs", devices.cmdline(vm).encode() + b"\0")
     fdt.property("kernel", _u64s(placed.kernel.offset, placed.kernel.size))
     if vm.initrd is not None:
         fdt.property("initrd", _u64s(placed.initrd.offset, placed.initrd.size))
     fdt.property_u32("log-level", log_level)
+    devices.write(fdt, vm)
 
 
 def _manifest(description: Description, placed: list[Placed], pack_size: int) -> bytes:

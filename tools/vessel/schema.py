@@ -194,6 +194,9 @@ class Vm(Model):
     kernel: FilePath
     initrd: FilePath | None = None
     cmdline: Annotated[str, AfterValidator(_check_cmdline)] = ""
+    transport: Literal["mmio", "pci"] = "mmio"
+    console: Literal["pl011", "virtio"] = "pl011"
+    rng: bool = False
 
     @property
     def ram_size(self) -> int:

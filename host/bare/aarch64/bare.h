@@ -131,6 +131,10 @@ void bare_memory_init(uint64_t start);
  * freed. */
 void *bare_alloc(uint64_t size, uint64_t align, bool clear);
 
+/* virtio.c */
+/** Add the virtio devices of the VM's machine with their back ends. */
+enum vmm_err bare_virtio_add(struct bare_vm *vm, struct vmm_diag *diag);
+
 /* stage2.c */
 /** Build the guest's stage-2 tables: its RAM and, for a GICv2, the virtual CPU interface. */
 enum vmm_err bare_stage2_init(struct bare_vm *vm, struct vmm_diag *diag);

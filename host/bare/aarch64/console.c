@@ -65,7 +65,7 @@ enum vmm_err bare_console_open(struct bare_vm *vm, const char *name, struct vmm_
         err = host_uart_open(&channel, &vm->port_queues, &vm->port);
     }
     if (err == VMM_OK) {
-        vm->port.device = port_pl011(&vm->machine.uart);
+        vm->port.device = port_machine(&vm->machine);
         *console = port_console(&vm->port);
     }
     return err;

@@ -113,6 +113,9 @@ static enum vmm_err build_vm(const struct vmm_vm_desc *desc, struct vmm_diag *di
         }
         err = add_ram(m, diag);
     }
+    if (err == VMM_OK) {
+        err = bare_virtio_add(&vm, diag);
+    }
     return err == VMM_OK ? bare_stage2_init(&vm, diag) : err;
 }
 

@@ -370,13 +370,87 @@ static void test_images(void **state)
     }
 }
 
+static int add_device(struct bench *b, const char *name)
+{
+    int node = fdt_add_subnode(b->pack, find_vm(b, "/vms/vm@0"), name);
+
+    assert_true(node > 0);
+    return node;
+}
+
+static void test_devices(void **state)
+{
+    struct bench *b = *state;
+
+    set_string(b, add_device(b, "rng@1"), "transport", "mmio"); /* Each goes before the others. */
+    set_string(b, add_device(b, "rng@0"), "transport", "pci");
+    add_device(b, "console@0");
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
+    assert_int_equal(b->desc.device_count, 3);
+    assert_int_equal(b->desc.device[0].kind, VMM_DEVICE_CONSOLE);
+    assert_false(b->desc.device[0].pci);
+    assert_int_equal(b->desc.device[1].kind, VMM_DEVICE_RNG);
+    assert_int_equal(b->desc.device[1].index, 0);
+    assert_true(b->desc.device[1].pci);
+    assert_int_equal(b->desc.device[2].index, 1);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 1, &b->desc, &b->diag), VMM_OK);
+    assert_int_equal(b->desc.device_count, 0);
+}
+
+static void test_transport_malformed(void **state)
+{
+    struct bench *b = *state;
+
+    set_string(b, add_device(b, "rng@0"), "transport", "mmioo");
+    check_vm(b, "rng@0: \"transport\" is not");
+    set_string(b, find_vm(b, "/vms/vm@0/rng@0"), "transport", "pc");
+    check_vm(b, "rng@0: \"transport\" is not");
+}
+
+static void test_unknown_device(void **state)
+{
+    struct bench *b = *state;
+
+    add_device(b, "rngs@0");
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_ERR_UNSUPPORTED);
+    assert_non_null(strstr(b->diag.text, "rngs@0"));
+}
+
+static void test_too_many_devices(void **state)
+{
+    struct bench *b = *state;
+    char name[8] = "rng@x";
+
+    for (unsigned i = 0; i <= VMM_MAX_DEVICES; i++) {
+        name[4] = (char)('a' + i);
+        add_device(b, name);
+    }
+    check_vm(b, "more than 16 devices");
+}
+
 #define T(name) cmocka_unit_test_setup(name, setup)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_whole),     T(test_defaults), T(test_not_a_pack), T(test_damaged), T(test_root),
-        T(test_pack_size), T(test_vms),      T(test_missing),    T(test_strings), T(test_label),
-        T(test_numbers),   T(test_ram),      T(test_images),
+        T(test_whole),
+        T(test_defaults),
+        T(test_not_a_pack),
+        T(test_damaged),
+        T(test_root),
+        T(test_pack_size),
+        T(test_vms),
+        T(test_missing),
+        T(test_strings),
+        T(test_label),
+        T(test_devices),
+        T(test_transport_malformed),
+        T(test_unknown_device),
+        T(test_too_many_devices),
+        T(test_numbers),
+        T(test_ram),
+        T(test_images),
     };
 
     return cmocka_run_group_tests_name("manifest", tests, NULL, NULL);

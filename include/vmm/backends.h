@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * How a host hands over the back ends of a VM's virtio devices. A hook that is NULL: the host has
+ * none of the kind.
+ */
+#pragma once
+
+#include <vmm/console.h>
+#include <vmm/entropy.h>
+#include <vmm/err.h>
+#include <vmm/manifest.h>
+#include <vmm/virtio_rng.h>
+
+/** Each hook fills in the last but one argument, or fails with a reason in `diag`. */
+struct vmm_backends {
+    /** Random bytes for `rng`, whose vmm_virtio_rng_ready() is for later. */
+    enum vmm_err (*entropy)(void *cookie, struct vmm_virtio_rng *rng, struct vmm_entropy *entropy,
+                            struct vmm_diag *diag);
+    void *cookie;
+};

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The virtio devices of a machine: from their description to a transport in the memory map. */
+#include "internal.h"
+
+#include <vmm/assert.h>
+#include <vmm/bits.h>
+
+/* A device that is being made. */
+struct maker {
+    struct vmm_machine *machine;
+    const struct vmm_backends *backends;
+    const struct vmm_device_desc *desc;
+    struct vmm_diag *diag;
+};
+
+/* A kind of device: what it takes, and how it is made in `storage`. */
+struct kind {
+    size_t size;
+    enum vmm_err (*make)(const struct maker *m, void *storage, struct vmm_virtio **virtio);
+};
+
+static enum vmm_err no_backend(const struct maker *m)
+{
+    return vmm_fail(m->diag, VMM_ERR_UNSUPPORTED, "%s@%x: this host has no back end for it",
+                    vmm_device_name(m->desc->kind), m->desc->index);
+}
+
+/* The first console is the VM's terminal. */
+static enum vmm_err make_console(const struct maker *m, void *storage, struct vmm_virtio **virtio)
+{
+    struct vmm_virtio_console *console = storage;
+    const struct vmm_virtio_console_port_setup port = { .console = m->machine->console,
+                                                        .is_terminal = true };
+
+    if (m->machine->terminal != NULL) {
+        return no_backend(m);
+    }
+    m->machine->terminal = console;
+    *virtio = &console->virtio;
+    return vmm_virtio_console_init(console, &m->machine->vm, &port, 1);
+}
+
+static enum vmm_err make_rng(const struct maker *m, void *storage, struct vmm_virtio **virtio)
+{
+    struct vmm_virtio_rng *rng = storage;
+    struct vmm_entropy entropy;
+    enum vmm_err err;
+
+    if (m->backends->entropy == NULL) {
+        return no_backend(m);
+    }
+    err = m->backends->entropy(m->backends->cookie, rng, &entropy, m->diag);
+    if (err == VMM_OK) {
+        vmm_virtio_rng_init(rng, &m->machine->vm, entropy);
+        *virtio = &rng->virtio;
+    }
+    return err;
+}
+
+static const struct kind kinds[] = {
+    [VMM_DEVICE_CONSOLE] = { sizeof(struct vmm_virtio_console), make_console },
+    [VMM_DEVICE_RNG] = { sizeof(struct vmm_virtio_rng), make_rng },
+};
+
+/* Bytes of storage for a device of this kind. */
+static size_t room(enum vmm_device_kind kind)
+{
+    return (size_t)vmm_align_up(kinds[kind].size, VMM_MACHINE_VIRTIO_ALIGN);
+}
+
+size_t vmm_machine_virtio_size(const struct vmm_vm_desc *desc)
+{
+    size_t size = 0;
+
+    for (size_t i = 0; i < desc->device_count; i++) {
+        size += room(desc->device[i].kind);
+    }
+    return size;
+}
+
+/* Window and interrupt `n` of the machine type. */
+static enum vmm_err add_mmio(struct vmm_machine *machine, struct vmm_machine_virtio *v, size_t n)
+{
+    const struct vmm_machine_type *type = machine->type;
+    const struct vmm_mmio_region region = {
+        .name = v->virtio->class->name,
+        .base = VMM_GPA(type->virtio.base + n * VMM_VIRTIO_MMIO_SIZE),
+        .size = VMM_VIRTIO_MMIO_SIZE,
+        .fn = vmm_virtio_mmio_access,
+        .dev = &v->mmio,
+    };
+
+    v->intid = type->virtio_intid + (uint32_t)n;
+    vmm_virtio_mmio_init(&v->mmio, v->virtio, vmm_gic_spi(&machine->gic, v->intid));
+    return vmm_mmio_add(&machine->vm.mmio, &region);
+}
+
+static enum vmm_err add(const struct maker *m, void *storage)
+{
+    struct vmm_machine *machine = m->machine;
+    struct vmm_machine_virtio *v = &machine->virtio[machine->virtio_count];
+    enum vmm_err err;
+
+    *v = (struct vmm_machine_virtio) { .desc = m->desc, .device = storage };
+    if (m->desc->pci) {
+        return vmm_fail(m->diag, VMM_ERR_UNSUPPORTED, "%s@%x: there is no PCI transport yet",
+                        vmm_device_name(m->desc->kind), m->desc->index);
+    }
+    err = kinds[m->desc->kind].make(m, storage, &v->virtio);
+    if (err != VMM_OK) {
+        return err;
+    }
+    err = add_mmio(machine, v, machine->virtio_count);
+    if (err != VMM_OK) {
+        return vmm_fail(m->diag, err, "%s@%x: does not fit into the map",
+                        vmm_device_name(m->desc->kind), m->desc->index);
+    }
+    machine->virtio_count++;
+    return VMM_OK;
+}
+
+enum vmm_err vmm_machine_add_virtio(struct vmm_machine *machine,
+                                    const struct vmm_backends *backends, void *storage,
+                                    struct vmm_diag *diag)
+{
+    uint8_t *at = storage;
+
+    vmm_assert(machine->virtio_count == 0);
+    for (size_t i = 0; i < machine->desc.device_count; i++) {
+        const struct maker m = { machine, backends, &machine->desc.device[i], diag };
+        enum vmm_err err = add(&m, at);
+
+        if (err != VMM_OK) {
+            return err;
+        }
+        at += room(m.desc->kind);
+    }
+    return VMM_OK;
+}
+
+void vmm_machine_virtio_reset(struct vmm_machine *machine)
+{
+    for (size_t i = 0; i < machine->virtio_count; i++) {
+        vmm_virtio_mmio_reset(&machine->virtio[i].mmio);
+    }
+}
+
+void vmm_machine_virtio_fdt(const struct vmm_machine *machine, struct vmm_fdt *fdt)
+{
+    for (size_t i = 0; i < machine->virtio_count; i++) {
+        uint64_t base = machine->type->virtio.base + i * VMM_VIRTIO_MMIO_SIZE;
+
+        vmm_virtio_mmio_fdt(fdt, VMM_GPA(base), machine->virtio[i].intid);
+    }
+}
+
+size_t vmm_machine_input(struct vmm_machine *machine, const uint8_t *bytes, size_t len)
+{
+    if (machine->terminal != NULL && vmm_virtio_console_is_open(machine->terminal, 0)) {
+        return vmm_virtio_console_input(machine->terminal, 0, bytes, len);
+    }
+    return vmm_pl011_input(&machine->uart, bytes, len);
+}
+
+void vmm_machine_output_ready(struct vmm_machine *machine)
+{
+    vmm_pl011_output_ready(&machine->uart);
+    if (machine->terminal != NULL) {
+        vmm_virtio_console_output_ready(machine->terminal, 0);
+    }
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The virtio devices of a machine: in its map, its device tree, and through a reboot. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <libfdt.h>
+
+#include <vmm/bits.h>
+#include <vmm/machine.h>
+
+#include "fake.h"
+
+#define RAM_BASE 0x40000000u
+#define RAM_SIZE 0x400000u
+#define UART 0x09000000u
+#define VIRTIO(n) (0x0a000000u + (n)*0x200u)
+#define MAGIC 0x000u
+#define DEVICE_ID 0x008u
+#define STATUS 0x070u
+
+struct bench {
+    uint8_t ram[RAM_SIZE];
+    struct vmm_machine machine;
+    struct vmm_vm_desc desc;
+    struct vmm_diag diag;
+    struct vmm_virtio_rng *rng;
+    void *storage;
+};
+
+static const uint8_t payload[] = { 0x14, 0x00, 0x00, 0x14 };
+
+static size_t console_write(void *cookie, const uint8_t *bytes, size_t len)
+{
+    (void)cookie;
+    (void)bytes;
+    return len;
+}
+
+static void console_input_ready(void *cookie)
+{
+    (void)cookie;
+}
+
+static size_t entropy_read(void *cookie, uint8_t *bytes, size_t len)
+{
+    (void)cookie;
+    memset(bytes, 0x5a, len);
+    return len;
+}
+
+static enum vmm_err entropy(void *cookie, struct vmm_virtio_rng *rng, struct vmm_entropy *e,
+                            struct vmm_diag *diag)
+{
+    struct bench *b = cookie;
+
+    (void)diag;
+    b->rng = rng;
+    *e = (struct vmm_entropy) { entropy_read, b };
+    return VMM_OK;
+}
+
+static struct bench b;
+
+static int setup(void **state)
+{
+    const struct vmm_console console = { console_write, console_input_ready, &b };
+
+    (void)state;
+    memset(&b, 0, sizeof(b));
+    fake_reset();
+    fake.quiet = true;
+    b.desc = (struct vmm_vm_desc) {
+        .name = "test",
+        .machine = "virt",
+        .bootargs = "",
+        .cpu_count = 1,
+        .gic_version = 3,
+        .ram = { { RAM_BASE, RAM_SIZE } },
+        .ram_count = 1,
+        .kernel = { payload, sizeof(payload) },
+        .device = { { .kind = VMM_DEVICE_CONSOLE }, { .kind = VMM_DEVICE_RNG } },
+        .device_count = 2,
+    };
+    b.storage = malloc(vmm_machine_virtio_size(&b.desc));
+    assert_int_equal(vmm_machine_init(&b.machine, &b.desc, console, &b.diag), VMM_OK);
+    assert_int_equal(vmm_machine_add_ram(&b.machine, 0, b.ram), VMM_OK);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    free(b.storage);
+    return 0;
+}
+
+static enum vmm_err add(void)
+{
+    const struct vmm_backends backends = { .entropy = entropy, .cookie = &b };
+
+    return vmm_machine_add_virtio(&b.machine, &backends, b.storage, &b.diag);
+}
+
+static uint64_t access_at(uint64_t addr, uint64_t value, bool write)
+{
+    struct vmm_mmio io = { .size = 4, .write = write, .value = value, .vcpu = b.machine.vcpu };
+
+    assert_true(vmm_mmio_dispatch(&b.machine.vm.mmio, VMM_GPA(addr), &io));
+    return io.value;
+}
+
+static void test_in_the_map(void **state)
+{
+    (void)state;
+    struct vmm_mmio none = { .size = 4 };
+
+    assert_int_equal(add(), VMM_OK);
+    assert_int_equal(access_at(VIRTIO(0) + MAGIC, 0, false), 0x74726976);
+    assert_int_equal(access_at(VIRTIO(0) + DEVICE_ID, 0, false), VMM_VIRTIO_ID_CONSOLE);
+    assert_int_equal(access_at(VIRTIO(1) + DEVICE_ID, 0, false), VMM_VIRTIO_ID_RNG);
+    assert_false(vmm_mmio_dispatch(&b.machine.vm.mmio, VMM_GPA(VIRTIO(2)), &none));
+}
+
+static void test_in_the_device_tree(void **state)
+{
+    (void)state;
+    size_t size;
+    int len;
+
+    assert_int_equal(add(), VMM_OK);
+    assert_int_equal(vmm_machine_boot(&b.machine, &b.diag), VMM_OK);
+    const void *fdt = vmm_machine_fdt(&b.machine, &size);
+    int node = fdt_path_offset(fdt, "/virtio_mmio@a000200");
+
+    assert_true(node > 0);
+    assert_int_equal(fdt_node_check_compatible(fdt, node, "virtio,mmio"), 0);
+    assert_non_null(fdt_getprop(fdt, node, "dma-coherent", &len));
+    const fdt32_t *cell = fdt_getprop(fdt, node, "interrupts", &len);
+
+    assert_int_equal(len, 12);
+    assert_int_equal(fdt32_ld(cell + 1), 17);
+}
+
+static void test_reset_by_a_reboot(void **state)
+{
+    (void)state;
+    assert_int_equal(add(), VMM_OK);
+    assert_int_equal(vmm_machine_boot(&b.machine, &b.diag), VMM_OK);
+    access_at(VIRTIO(1) + STATUS, VMM_VIRTIO_ACKNOWLEDGE, true);
+    assert_int_equal(access_at(VIRTIO(1) + STATUS, 0, false), VMM_VIRTIO_ACKNOWLEDGE);
+    assert_int_equal(vmm_machine_boot(&b.machine, &b.diag), VMM_OK);
+    assert_int_equal(access_at(VIRTIO(1) + STATUS, 0, false), 0);
+}
+
+static void test_no_boot_without_them(void **state)
+{
+    (void)state;
+    assert_int_equal(vmm_machine_boot(&b.machine, &b.diag), VMM_ERR_INVALID);
+    assert_non_null(strstr(b.diag.text, "0 of 2 virtio devices"));
+}
+
+static void test_no_back_end(void **state)
+{
+    (void)state;
+    const struct vmm_backends none = { NULL, NULL };
+
+    assert_int_equal(vmm_machine_add_virtio(&b.machine, &none, b.storage, &b.diag),
+                     VMM_ERR_UNSUPPORTED);
+    assert_non_null(strstr(b.diag.text, "rng@0"));
+}
+
+/* Until the guest has opened its virtio console, what is typed is the UART's. */
+static void test_terminal(void **state)
+{
+    (void)state;
+    assert_int_equal(add(), VMM_OK);
+    assert_int_equal(vmm_machine_boot(&b.machine, &b.diag), VMM_OK);
+    assert_int_equal(vmm_machine_input(&b.machine, (const uint8_t *)"x", 1), 1);
+    assert_int_equal(access_at(UART, 0, false), 'x');
+    access_at(VIRTIO(0) + 0x024, 1, true);
+    access_at(VIRTIO(0) + 0x020, 1, true); /* VERSION_1, without MULTIPORT */
+    access_at(VIRTIO(0) + STATUS, VMM_VIRTIO_FEATURES_OK, true);
+    access_at(VIRTIO(0) + STATUS, VMM_VIRTIO_DRIVER_OK, true);
+    assert_int_equal(vmm_machine_input(&b.machine, (const uint8_t *)"y", 1), 0);
+    vmm_machine_output_ready(&b.machine);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(test_in_the_map),           T(test_in_the_device_tree), T(test_reset_by_a_reboot),
+        T(test_no_boot_without_them), T(test_no_back_end),        T(test_terminal),
+    };
+
+    return cmocka_run_group_tests_name("machine's virtio", tests, NULL, NULL);
+}
