@@ -44,6 +44,7 @@ PUBLIC = {
     "virtio_rng.h": "virtio",
     "virtio_net.h": "virtio",
     "virtio_pci.h": "virtio",
+    "virtio_vsock.h": "virtio",
     "virtq.h": "virtio",
     "backends.h": "machine",
     "machine.h": "machine",

@@ -166,3 +166,24 @@ bool net_ring_deliver(struct net_ring *ring, const struct vmm_net_receive *recei
     __atomic_store_n(&ring->tail, behind(ring, buffers), __ATOMIC_RELEASE);
     return true;
 }
+
+uint32_t net_ring_front(struct net_ring *ring)
+{
+    uint32_t head = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+
+    return ring->tail != head ? slot_at(ring, ring->tail)->room : 0;
+}
+
+bool net_ring_fits(struct net_ring *ring, uint32_t head, uint32_t len)
+{
+    uint32_t end = __atomic_load_n(&ring->head, __ATOMIC_ACQUIRE);
+    uint32_t room = 0;
+
+    for (uint32_t at = ring->tail; at != end; at += slot_at(ring, at)->count) {
+        room += slot_at(ring, at)->room - head;
+        if (room >= len) {
+            return true;
+        }
+    }
+    return false;
+}

@@ -46,3 +46,10 @@ void net_ring_clear(struct net_ring *ring);
 /** Consumer: put a packet into the oldest buffers. false: they do not hold it. */
 bool net_ring_deliver(struct net_ring *ring, const struct vmm_net_receive *receive,
                       const struct net_packet *packet);
+
+/** Consumer: bytes that the oldest buffer holds; 0: there is none. */
+uint32_t net_ring_front(struct net_ring *ring);
+
+/** Consumer: do the buffers hold `len` bytes (0 needs one too), each of them behind `head`
+ * bytes? */
+bool net_ring_fits(struct net_ring *ring, uint32_t head, uint32_t len);
