@@ -47,6 +47,7 @@ PUBLIC = {
     "virtio_vsock.h": "virtio",
     "virtq.h": "virtio",
     "backends.h": "machine",
+    "virtio_blk.h": "virtio",
     "machine.h": "machine",
     "microkit.h": "host",
     "manifest.h": "machine",

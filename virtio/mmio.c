@@ -174,6 +174,7 @@ void vmm_virtio_mmio_access(void *dev, struct vmm_mmio *io)
 
     if (io->offset < CONFIG) {
         vmm_reg_access(&vmm_virtio_mmio_bank, m, io);
+        io->again = io->write && vmm_virtio_draining(m->virtio);
     } else {
         io->offset -= CONFIG;
         vmm_virtio_config_access(m->virtio, io);

@@ -102,6 +102,9 @@ static void emulate(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
         external_abort(vcpu, exit, "nothing is there");
         return;
     }
+    if (io.again) {
+        return;
+    }
     if (!io.write) {
         vmm_a64_x_write(vcpu, rt, load_result(esr, size, io.value));
     }

@@ -17,6 +17,7 @@ struct vmm_mmio {
     struct vmm_vcpu *vcpu; /**< Who accesses; only registers banked per CPU look at it. */
     uint8_t size;          /**< Bytes: 1, 2, 4 or 8. */
     bool write;
+    bool again; /**< Set by a device: not yet. The vCPU executes the instruction again. */
 };
 
 /** A device's view of its region. `dev` is the pointer given at registration. */

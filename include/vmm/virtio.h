@@ -54,6 +54,9 @@ struct vmm_virtio_class {
     void (*notify)(void *dev, unsigned n);
     /** Queue `n` is reset or disabled: forget its requests; none of them may be pushed. */
     void (*queue_reset)(void *dev, unsigned n);
+    /** Does a back end still use guest memory for requests from before a reset? Until it does not,
+     * the driver's store that resets is executed again and again. NULL: never. */
+    bool (*draining)(const void *dev);
     /**
      * The driver stores into the configuration space: `size` bytes (1, 2, 4 or 8) at `offset`, all
      * inside it, as `value`. The device changes its copy as the specification lets it.
@@ -150,6 +153,12 @@ void vmm_virtio_connect(struct vmm_virtio *v, const struct vmm_virtio_transport 
 
 /** To the state after reset (2.4), as the driver's write of 0 to the status does. */
 void vmm_virtio_reset(struct vmm_virtio *v);
+
+/** True while memory of requests from before a reset is in use: the reset must not seem done. */
+static inline bool vmm_virtio_draining(const struct vmm_virtio *v)
+{
+    return v->class->draining != NULL && v->class->draining(v->dev);
+}
 
 /** Write the device status (2.1): 0 resets, bits are only ever added. */
 void vmm_virtio_set_status(struct vmm_virtio *v, uint8_t status);

@@ -59,7 +59,7 @@ struct its_test {
 static uint64_t its_access(struct its_test *t, uint64_t off, uint8_t size, bool write,
                            uint64_t value)
 {
-    struct vmm_mmio io = { off, value, &t->gic.vcpu[0], size, write };
+    struct vmm_mmio io = { off, value, &t->gic.vcpu[0], size, write, false };
 
     vmm_its_mmio(&t->its, &io);
     settle(&t->gic);
@@ -422,7 +422,7 @@ static void a_long_queue_is_worked_off_in_pieces(void **state)
 {
     struct its_test *t = *state;
     uint64_t at = its_load(t, GITS_CWRITER);
-    struct vmm_mmio io = { GITS_CWRITER, 0, &t->gic.vcpu[0], 8, true };
+    struct vmm_mmio io = { GITS_CWRITER, 0, &t->gic.vcpu[0], 8, true, false };
 
     for (unsigned i = 0; i < 100; i++) {
         at = queue(t, at, (uint64_t[]) { INVALL, 0, 0, 0 });

@@ -34,6 +34,7 @@ struct rig {
     struct vmm_mmio last;     /* The device's last access, */
     unsigned accesses;        /* how many there were, */
     uint64_t device_value;    /* and what a load gets. */
+    bool again;               /* The device wants the access once more. */
     uint32_t line[RIG_VCPUS]; /* Bit n: private interrupt n is high. */
     bool irq_pending;
     uint32_t chip_key; /* Last system register asked for. */
@@ -99,6 +100,7 @@ static inline void rig_device(void *dev, struct vmm_mmio *io)
     if (!io->write) {
         io->value = r->device_value;
     }
+    io->again = r->again;
     r->last = *io;
     r->accesses++;
 }

@@ -74,6 +74,25 @@ static void loads_extend_as_the_syndrome_says(void **state)
     }
 }
 
+/* A device that is not ready yet: the same instruction is executed once more. */
+static void an_access_may_have_to_come_again(void **state)
+{
+    struct rig *r = *state;
+
+    set_reg(r, 7, 0xdead);
+    r->device_value = 5;
+    r->again = true;
+    abort_at(r, access_iss(2, 7, 0), RIG_DEVICE);
+    abort_at(r, access_iss(2, 7, ISS_WNR), RIG_DEVICE);
+    assert_int_equal(r->accesses, 2);
+    assert_int_equal(reg(r, 7), 0xdead);
+    assert_int_equal(reg(r, VMM_REG_PC), RIG_PC);
+    r->again = false;
+    abort_at(r, access_iss(2, 7, 0), RIG_DEVICE);
+    assert_int_equal(reg(r, 7), 5);
+    assert_stepped(r);
+}
+
 static void stores_are_cut_to_their_size(void **state)
 {
     struct rig *r = *state;
@@ -279,6 +298,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(loads_extend_as_the_syndrome_says, rig_setup),
+        cmocka_unit_test_setup(an_access_may_have_to_come_again, rig_setup),
         cmocka_unit_test_setup(stores_are_cut_to_their_size, rig_setup),
         cmocka_unit_test_setup(xzr_stores_zero_and_keeps_nothing, rig_setup),
         cmocka_unit_test_setup(unaligned_is_an_alignment_fault, rig_setup),
