@@ -45,15 +45,42 @@ void vmm_vm_start(struct vmm_vm *vm, vmm_gpa_t entry, uint64_t arg)
 void vmm_vm_stop(struct vmm_vm *vm, enum vmm_vm_state state)
 {
     vm->state = state;
+    vm->paused = false;
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         struct vmm_vcpu *vcpu = &vm->vcpu[i];
-        bool executing = vcpu->state == VMM_VCPU_RUNNING;
+        bool was_on = vmm_vcpu_is_on(vcpu);
 
         if (vcpu->state != VMM_VCPU_CRASHED) {
             vcpu->state = VMM_VCPU_OFF;
         }
-        if (executing) {
+        if (was_on) {
             vmm_host_vcpu_kick(vcpu);
+        }
+    }
+}
+
+void vmm_vm_pause(struct vmm_vm *vm)
+{
+    vm->paused = true;
+    vm->paused_at = vmm_host_counter();
+    for (size_t i = 0; i < vm->vcpu_count; i++) {
+        if (vmm_vcpu_is_on(&vm->vcpu[i])) {
+            vmm_host_vcpu_kick(&vm->vcpu[i]);
+        }
+    }
+}
+
+void vmm_vm_resume(struct vmm_vm *vm)
+{
+    uint64_t ticks = vmm_host_counter() - vm->paused_at;
+
+    vm->paused = false;
+    for (size_t i = 0; i < vm->vcpu_count; i++) {
+        vmm_arch_time_shift(&vm->vcpu[i], ticks);
+    }
+    for (size_t i = 0; i < vm->vcpu_count; i++) {
+        if (vmm_vcpu_is_on(&vm->vcpu[i])) {
+            vmm_host_vcpu_kick(&vm->vcpu[i]);
         }
     }
 }
@@ -61,6 +88,7 @@ void vmm_vm_stop(struct vmm_vm *vm, enum vmm_vm_state state)
 void vmm_vm_reset(struct vmm_vm *vm)
 {
     vm->state = VMM_VM_CREATED;
+    vm->paused = false;
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         vm->vcpu[i].state = VMM_VCPU_CREATED;
         vmm_arch_vcpu_reset(&vm->vcpu[i], 0, 0);

@@ -116,6 +116,12 @@ uint64_t vmm_arch_vtimer_deadline(struct vmm_vcpu *vcpu)
     return cval > UINT64_MAX - vcpu->arch.cntvoff ? UINT64_MAX : cval + vcpu->arch.cntvoff;
 }
 
+void vmm_arch_time_shift(struct vmm_vcpu *vcpu, uint64_t ticks)
+{
+    vcpu->arch.cntvoff += ticks;
+    vmm_host_reg_write(vcpu, VMM_REG_CNTVOFF_EL2, vcpu->arch.cntvoff);
+}
+
 uint64_t vmm_a64_cntpct_read(struct vmm_vcpu *vcpu)
 {
     (void)vcpu;

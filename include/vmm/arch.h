@@ -49,6 +49,10 @@ uint64_t vmm_arch_vtimer_deadline(struct vmm_vcpu *vcpu);
 /** What kind of exit has the syndrome `code` (vmm_trace_entry.code), for a person. */
 const char *vmm_arch_exit_name(uint64_t code);
 
+/** The vCPU did not run for `ticks` of vmm_host_counter(), and is not to notice: its virtual time
+ * is behind by as much. It does not execute. */
+void vmm_arch_time_shift(struct vmm_vcpu *vcpu, uint64_t ticks);
+
 /** Write the vCPU's registers to the log, for a crash report. */
 void vmm_arch_report(struct vmm_vcpu *vcpu);
 

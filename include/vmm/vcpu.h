@@ -10,7 +10,7 @@
 
 struct vmm_vm;
 
-/** Where a vCPU is in its life. Only RUNNING ones are resumed by the host. */
+/** Where a vCPU is in its life. Only RUNNING ones are resumed by the host (vmm_vcpu_runs()). */
 enum vmm_vcpu_state {
     VMM_VCPU_CREATED, /**< Never started. */
     VMM_VCPU_RUNNING, /**< Runs, or would if a CPU were free. */

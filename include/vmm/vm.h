@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,8 @@ struct vmm_vm {
     struct vmm_irqchip irqchip;
     struct vmm_log log;
     uint32_t attention; /**< Bit n: vCPU n must be looked at when the event ends. */
+    bool paused;        /**< No vCPU runs, whatever its state. */
+    uint64_t paused_at; /**< Host counter then. */
 };
 
 /** What vmm_vm_init() needs; all storage stays the embedder's. */
@@ -57,9 +60,24 @@ void vmm_vm_start(struct vmm_vm *vm, vmm_gpa_t entry, uint64_t arg);
 
 /**
  * Power every vCPU off (CRASHED ones stay so) and leave the VM in `state` (OFF, RESET_REQUESTED or
- * CREATED). vCPUs that were RUNNING are kicked: one that executes on another CPU must leave.
+ * CREATED). vCPUs that were on are kicked: one that executes on another CPU must leave.
  */
 void vmm_vm_stop(struct vmm_vm *vm, enum vmm_vm_state state);
+
+/** A vCPU that the host is to let execute. */
+static inline bool vmm_vcpu_runs(const struct vmm_vcpu *vcpu)
+{
+    return vcpu->state == VMM_VCPU_RUNNING && !vcpu->vm->paused;
+}
+
+/** Let no vCPU of a RUNNING VM run, and kick those that are on. Devices go on. */
+void vmm_vm_pause(struct vmm_vm *vm);
+
+/**
+ * End a pause. The guest's virtual time has not gone on meanwhile; its physical time, and the
+ * clock of its devices, have. No vCPU executes yet.
+ */
+void vmm_vm_resume(struct vmm_vm *vm);
 
 /**
  * Before a VM starts again: vCPUs as created, their registers at reset, no attention due, state

@@ -65,6 +65,12 @@ void vmm_arch_timer(struct vmm_vcpu *vcpu)
     vmm_vcpu_attend(vcpu);
 }
 
+void vmm_arch_time_shift(struct vmm_vcpu *vcpu, uint64_t ticks)
+{
+    vmm_host_reg_write(vcpu, VMM_REG_CNTVOFF_EL2,
+                       vmm_host_reg_read(vcpu, VMM_REG_CNTVOFF_EL2) + ticks);
+}
+
 uint64_t vmm_arch_vtimer_deadline(struct vmm_vcpu *vcpu)
 {
     (void)vcpu;

@@ -214,15 +214,51 @@ static void stop_takes_all_vcpus_off(void **state)
     cpu_on(&vcpu[0]);
     vmm_vm_settle(&vm);
     vmm_vcpu_wait(&vcpu[0]);
-    fake.vcpu[2].kicks = 0;
+    fake.vcpu[0].kicks = fake.vcpu[2].kicks = 0;
     vmm_vm_stop(&vm, VMM_VM_RESET_REQUESTED);
     assert_int_equal(vm.state, VMM_VM_RESET_REQUESTED);
     for (size_t i = 0; i < 3; i++) {
         assert_int_equal(vcpu[i].state, VMM_VCPU_OFF);
     }
-    /* It may execute on another CPU. The one that waits does not. */
+    /* It may execute on another CPU, or wait there with its registers in it. */
     assert_int_equal(fake.vcpu[2].kicks, 1);
-    assert_int_equal(fake.vcpu[0].kicks, 0);
+    assert_int_equal(fake.vcpu[0].kicks, 1);
+    assert_int_equal(fake.vcpu[1].kicks, 0);
+}
+
+static void pause_stops_virtual_time(void **state)
+{
+    (void)state;
+    cpu_on(&vcpu[0]);
+    vmm_vm_settle(&vm);
+    vmm_vcpu_wait(&vcpu[0]);
+    assert_true(vmm_vcpu_runs(&vcpu[2]));
+    fake.vcpu[0].kicks = fake.vcpu[2].kicks = 0;
+    fake.counter = 1000;
+    vmm_vm_pause(&vm);
+    assert_int_equal(fake.vcpu[0].kicks, 1);
+    assert_int_equal(fake.vcpu[1].kicks, 0);
+    assert_int_equal(fake.vcpu[2].kicks, 1);
+    assert_false(vmm_vcpu_runs(&vcpu[2]));
+    assert_int_equal(vcpu[2].state, VMM_VCPU_RUNNING);
+    fake.counter = 1500;
+    vmm_vm_resume(&vm);
+    assert_true(vmm_vcpu_runs(&vcpu[2]));
+    assert_int_equal(fake.vcpu[2].kicks, 2);
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(fake.vcpu[i].reg[VMM_REG_CNTVOFF_EL2], 500);
+    }
+}
+
+static void stop_and_reset_end_a_pause(void **state)
+{
+    (void)state;
+    vmm_vm_pause(&vm);
+    vmm_vm_stop(&vm, VMM_VM_OFF);
+    assert_false(vm.paused);
+    vmm_vm_pause(&vm);
+    vmm_vm_reset(&vm);
+    assert_false(vm.paused);
 }
 
 static void late_exit_of_a_stopped_vcpu_is_ignored(void **state)
@@ -297,6 +333,8 @@ int main(void)
         cmocka_unit_test_setup(events_settle, setup_started),
         cmocka_unit_test_setup(secondary_starts_goes_off_and_starts_again, setup_started),
         cmocka_unit_test_setup(stop_takes_all_vcpus_off, setup_started),
+        cmocka_unit_test_setup(pause_stops_virtual_time, setup_started),
+        cmocka_unit_test_setup(stop_and_reset_end_a_pause, setup_started),
         cmocka_unit_test_setup(late_exit_of_a_stopped_vcpu_is_ignored, setup_started),
         cmocka_unit_test_setup(crash_reports_once_and_stops, setup_started),
         cmocka_unit_test_setup(reset_makes_a_vm_startable, setup_started),
