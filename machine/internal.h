@@ -21,6 +21,13 @@ void vmm_machine_virtio_fdt(const struct vmm_machine *machine, struct vmm_fdt *f
 
 /** All virtio devices to their state after reset. */
 void vmm_machine_virtio_reset(struct vmm_machine *machine);
+/** A boot begins: vCPUs at reset, nothing of RAM cleared yet. No vCPU executes until it is over. */
+void vmm_machine_boot_begin(struct vmm_machine *machine);
+
+/** Clear the next piece of RAM, or, if all is clear, load the images, reset the devices and start
+ * the VM (`*started`). Errors as vmm_machine_boot(). */
+VMM_MUST_CHECK enum vmm_err vmm_machine_boot_step(struct vmm_machine *machine, bool *started,
+                                                  struct vmm_diag *diag);
 
 /** Write the guest's device tree to the room that `machine->layout` has for it. */
 VMM_MUST_CHECK enum vmm_err vmm_machine_write_fdt(struct vmm_machine *machine,

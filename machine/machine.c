@@ -109,6 +109,7 @@ enum vmm_err vmm_machine_init(struct vmm_machine *machine, const struct vmm_vm_d
     machine->virtio_count = 0;
     machine->terminal = NULL;
     machine->console = console;
+    machine->life = (struct vmm_life) { .state = VMM_LIFE_OFF };
     machine->ram_is_clear = false;
     err = find_type(machine, diag);
     if (err == VMM_OK) {
@@ -167,74 +168,6 @@ enum vmm_err vmm_machine_add_ram(struct vmm_machine *machine, size_t index, uint
     ram = &machine->desc.ram[index];
     return vmm_mem_add(&machine->vm.mem,
                        &(struct vmm_mem_region) { VMM_GPA(ram->base), ram->size, host });
-}
-
-/* A guest that starts with caches off must see neither old data nor lines written back late. */
-static void clear_ram(struct vmm_machine *machine)
-{
-    const struct vmm_mem *mem = &machine->vm.mem;
-
-    for (size_t i = 0; i < mem->count && !machine->ram_is_clear; i++) {
-        memset(mem->region[i].host, 0, mem->region[i].size);
-        vmm_host_cache_clean(mem->region[i].host, mem->region[i].size);
-    }
-    machine->ram_is_clear = false;
-}
-
-/* Fills RAM and `layout`. */
-static enum vmm_err load(struct vmm_machine *machine, struct vmm_diag *diag)
-{
-    struct vmm_boot_images images = { .initrd = machine->desc.initrd };
-    enum vmm_err err = vmm_image_probe(&images.kernel, machine->desc.kernel, diag);
-
-    if (err != VMM_OK) {
-        return err;
-    }
-    clear_ram(machine);
-    err = vmm_image_load(&machine->vm.mem, &images, &machine->layout, diag);
-    if (err != VMM_OK) {
-        return err;
-    }
-    return vmm_machine_write_fdt(machine, diag);
-}
-
-static void reset_extra(struct vmm_machine *machine)
-{
-    for (size_t i = 0; i < machine->extra_count; i++) {
-        const struct vmm_machine_device *device = machine->extra[i];
-
-        if (device->reset != NULL) {
-            device->reset(device->region.dev);
-        }
-    }
-}
-
-enum vmm_err vmm_machine_boot(struct vmm_machine *machine, struct vmm_diag *diag)
-{
-    struct vmm_vm *vm = &machine->vm;
-    enum vmm_err err;
-
-    if (vm->mem.count != machine->desc.ram_count) {
-        return vmm_fail(diag, VMM_ERR_INVALID, "%zu of %zu RAM regions have memory", vm->mem.count,
-                        machine->desc.ram_count);
-    }
-    if (machine->virtio_count != machine->desc.device_count) {
-        return vmm_fail(diag, VMM_ERR_INVALID, "%zu of %zu virtio devices were added",
-                        machine->virtio_count, machine->desc.device_count);
-    }
-    vmm_vm_reset(vm);
-    vmm_machine_virtio_reset(machine);
-    machine->fdt_size = 0;
-    err = load(machine, diag);
-    if (err != VMM_OK) {
-        return err;
-    }
-    vmm_pl011_reset(&machine->uart);
-    vmm_pl031_reset(&machine->rtc);
-    reset_extra(machine);
-    vm->irqchip.ops->reset(vm->irqchip.chip);
-    vmm_vm_start(vm, machine->layout.entry, machine->layout.fdt.v);
-    return VMM_OK;
 }
 
 const void *vmm_machine_fdt(const struct vmm_machine *machine, size_t *size)

@@ -208,6 +208,91 @@ static enum vmm_err read_optional(const struct reader *r, struct vmm_vm_desc *de
     return err;
 }
 
+static enum vmm_err read_action(const struct reader *r, const char *name, enum vmm_action *action)
+{
+    static const char *const words[] = {
+        [VMM_ACTION_STOP] = "stop",
+        [VMM_ACTION_RESTART] = "restart",
+        [VMM_ACTION_HOLD] = "hold",
+    };
+    const char *word = "";
+    enum vmm_err err;
+
+    if (find(r, name).data == NULL) {
+        return VMM_OK;
+    }
+    err = read_string(r, name, &word);
+    for (unsigned i = 0; err == VMM_OK && i < ARRAY_SIZE(words); i++) {
+        if (strcmp(word, words[i]) == 0) {
+            *action = (enum vmm_action)i;
+            return VMM_OK;
+        }
+    }
+    return err == VMM_OK ? bad(r, name, "is not \"stop\", \"restart\" or \"hold\"") : err;
+}
+
+static enum vmm_err read_cpu_pin(const struct reader *r, struct vmm_vm_desc *desc)
+{
+    struct prop prop = find(r, "cpu-pin");
+
+    if (prop.data == NULL) {
+        return VMM_OK;
+    }
+    if (prop.size != desc->cpu_count * sizeof(fdt32_t)) {
+        return bad(r, "cpu-pin", "does not have one CPU for each of \"cpus\"");
+    }
+    for (unsigned i = 0; i < desc->cpu_count; i++) {
+        desc->cpu_pin[i] = fdt32_ld((const fdt32_t *)(const void *)prop.data + i);
+    }
+    return VMM_OK;
+}
+
+/* An optional number. */
+static enum vmm_err read_opt(const struct reader *r, const char *name, unsigned range[2],
+                             unsigned *value)
+{
+    return find(r, name).data != NULL ? read_in(r, name, range, value) : VMM_OK;
+}
+
+/* How it is scheduled, and when it starts and ends. */
+static enum vmm_err read_life(const struct reader *r, struct vmm_vm_desc *desc)
+{
+    unsigned autostart = 1;
+    enum vmm_err err = read_action(r, "on-poweroff", &desc->on_poweroff);
+
+    if (err == VMM_OK) {
+        err = read_action(r, "on-reboot", &desc->on_reboot);
+    }
+    if (err == VMM_OK) {
+        err = read_action(r, "on-crash", &desc->on_crash);
+    }
+    if (err == VMM_OK) {
+        err = read_opt(r, "restart-limit", (unsigned[2]) { 0, UINT32_MAX }, &desc->restart_limit);
+    }
+    if (err == VMM_OK) {
+        err = read_opt(r, "autostart", (unsigned[2]) { 0, 1 }, &autostart);
+    }
+    if (err == VMM_OK) {
+        err = read_opt(r, "priority", (unsigned[2]) { 0, VMM_PRIORITY_MAX }, &desc->priority);
+    }
+    desc->autostart = autostart != 0;
+    return err == VMM_OK ? read_cpu_pin(r, desc) : err;
+}
+
+static void set_defaults(struct vmm_vm_desc *desc)
+{
+    *desc = (struct vmm_vm_desc) {
+        .priority = VMM_PRIORITY_DEFAULT,
+        .on_poweroff = VMM_ACTION_STOP,
+        .on_reboot = VMM_ACTION_RESTART,
+        .on_crash = VMM_ACTION_STOP,
+        .restart_limit = VMM_NO_RESTART_LIMIT,
+    };
+    for (unsigned i = 0; i < VMM_MAX_VCPUS; i++) {
+        desc->cpu_pin[i] = VMM_NOT_PINNED;
+    }
+}
+
 static enum vmm_err read_mandatory(const struct reader *r, struct vmm_vm_desc *desc)
 {
     enum vmm_err err = read_label(r, &desc->name);
@@ -237,7 +322,7 @@ enum vmm_err vmm_manifest_vm(const struct vmm_manifest *manifest, size_t index,
     struct reader r = { manifest, 0, diag };
     enum vmm_err err;
 
-    *desc = (struct vmm_vm_desc) { 0 };
+    set_defaults(desc);
     if (index >= manifest->vm_count) {
         return vmm_fail(diag, VMM_ERR_INVALID, "there is no VM %zu, but %zu VMs from 0 on", index,
                         manifest->vm_count);
@@ -249,6 +334,9 @@ enum vmm_err vmm_manifest_vm(const struct vmm_manifest *manifest, size_t index,
     err = read_mandatory(&r, desc);
     if (err == VMM_OK) {
         err = read_optional(&r, desc);
+    }
+    if (err == VMM_OK) {
+        err = read_life(&r, desc);
     }
     return err == VMM_OK ? vmm_manifest_devices(fdt, r.node, desc, diag) : err;
 }
@@ -332,6 +420,10 @@ static enum vmm_err count_vms(const struct reader *r, size_t *count)
                             name != NULL ? name : "");
         }
         ++*count;
+    }
+    if (*count > VMM_MAX_VMS) {
+        return vmm_fail(r->diag, VMM_ERR_UNSUPPORTED, "%zu VMs; %d are possible", *count,
+                        VMM_MAX_VMS);
     }
     return *count != 0 ? VMM_OK : vmm_fail(r->diag, VMM_ERR_FORMAT, "\"/vms\" has no VM");
 }

@@ -48,6 +48,7 @@ PUBLIC = {
     "virtq.h": "virtio",
     "backends.h": "machine",
     "virtio_blk.h": "virtio",
+    "life.h": "machine",
     "machine.h": "machine",
     "microkit.h": "host",
     "manifest.h": "machine",

@@ -19,6 +19,7 @@ enum vmm_err {
     VMM_ERR_FORMAT = -5,      /**< Malformed image, manifest or device tree. */
     VMM_ERR_UNSUPPORTED = -6, /**< Well-formed, but not something this build can do. */
     VMM_ERR_NO_SPACE = -7,    /**< Does not fit into the memory that there is. */
+    VMM_ERR_STATE = -8,       /**< Not possible in the state that it is in. */
 };
 
 /** Text for a person, beside an error code: what is wrong and with which numbers. */

@@ -10,6 +10,7 @@
 #include <vmm/console.h>
 #include <vmm/gic.h>
 #include <vmm/its.h>
+#include <vmm/life.h>
 #include <vmm/manifest.h>
 #include <vmm/pl011.h>
 #include <vmm/pl031.h>
@@ -80,6 +81,7 @@ struct vmm_machine {
     struct vmm_console console;          /**< That back end. */
     const struct vmm_machine_device *extra[VMM_MACHINE_EXTRA_MAX];
     size_t extra_count;
+    struct vmm_life life;
     struct vmm_boot_layout layout; /**< Of the last vmm_machine_boot(). */
     size_t fdt_size;               /**< Bytes at layout.fdt; 0 before the first boot. */
     /** RAM is all zero: the next boot need not clear it. The embedder may set it after init. */
@@ -140,7 +142,8 @@ void vmm_machine_output_ready(struct vmm_machine *machine);
 
 /**
  * First boot and each reboot: clear RAM, load the images, generate the device tree, reset all
- * devices and the interrupt controller, and start vCPU 0. No vCPU executes.
+ * devices and the interrupt controller, and start vCPU 0. No vCPU executes. vmm_life_step() does
+ * the same in pieces.
  * @retval VMM_ERR_INVALID A RAM region has no memory yet, or the virtio devices were not added.
  * @retval VMM_ERR_*       As vmm_image_probe(), vmm_image_load() and vmm_fdt_end(). `diag` says
  * what does not fit or is malformed; the VM is not started.

@@ -17,6 +17,22 @@
 #define VMM_MANIFEST_VERSION 1
 #define VMM_MAX_RAM_REGIONS 8
 #define VMM_MAX_DEVICES 16
+/** Most VMs in a system. */
+#define VMM_MAX_VMS 16
+/** Priorities are 0 to this; higher runs first. */
+#define VMM_PRIORITY_MAX 99
+#define VMM_PRIORITY_DEFAULT 50
+/** `restart_limit`: as often as it takes. */
+#define VMM_NO_RESTART_LIMIT UINT32_MAX
+/** `cpu_pin`: any CPU. */
+#define VMM_NOT_PINNED UINT32_MAX
+
+/** What becomes of a VM that has ended by itself. */
+enum vmm_action {
+    VMM_ACTION_STOP,    /**< It is off. */
+    VMM_ACTION_RESTART, /**< It boots again, all of it reset. */
+    VMM_ACTION_HOLD,    /**< It stays as it is, memory and registers, until it is told otherwise. */
+};
 
 /** One RAM region of a VM. */
 struct vmm_ram_range {
@@ -42,6 +58,13 @@ struct vmm_vm_desc {
     unsigned cpu_count;   /**< 1..VMM_MAX_VCPUS. */
     unsigned gic_version; /**< 2 or 3. */
     enum vmm_log_level log_level;
+    unsigned priority;               /**< 0..VMM_PRIORITY_MAX */
+    uint32_t cpu_pin[VMM_MAX_VCPUS]; /**< The CPU of each vCPU, or VMM_NOT_PINNED. */
+    enum vmm_action on_poweroff;
+    enum vmm_action on_reboot;
+    enum vmm_action on_crash;
+    uint32_t restart_limit; /**< Restarts by these three, until it is started by hand again. */
+    bool autostart;         /**< Starts with the system. */
     struct vmm_ram_range ram[VMM_MAX_RAM_REGIONS]; /**< Sorted, disjoint, 4 KiB-aligned. */
     size_t ram_count;
     struct vmm_blob kernel;
@@ -60,7 +83,7 @@ struct vmm_manifest {
  * Check a packed system as a whole.
  * @param pack 8-byte aligned; may be longer than the system (its size is in the manifest).
  * @retval VMM_ERR_FORMAT      Not a manifest, truncated, or damaged.
- * @retval VMM_ERR_UNSUPPORTED Another manifest version.
+ * @retval VMM_ERR_UNSUPPORTED Another manifest version, or more than VMM_MAX_VMS.
  */
 VMM_MUST_CHECK enum vmm_err vmm_manifest_open(struct vmm_manifest *manifest, struct vmm_blob pack,
                                               struct vmm_diag *diag);

@@ -107,6 +107,81 @@ static void check_vm(struct bench *b, const char *text)
     assert_non_null(strstr(b->diag.text, text));
 }
 
+static int first_vm(struct bench *b)
+{
+    return find_vm(b, "/vms/vm@0");
+}
+
+static void test_life(void **state)
+{
+    struct bench *b = *state;
+    const struct vmm_vm_desc *d = &b->desc;
+    const fdt32_t pins[] = { cpu_to_fdt32(3), cpu_to_fdt32(0) };
+
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
+    assert_int_equal(d->priority, VMM_PRIORITY_DEFAULT);
+    assert_true(d->autostart);
+    assert_int_equal(d->on_poweroff, VMM_ACTION_STOP);
+    assert_int_equal(d->on_reboot, VMM_ACTION_RESTART);
+    assert_int_equal(d->on_crash, VMM_ACTION_STOP);
+    assert_int_equal(d->restart_limit, VMM_NO_RESTART_LIMIT);
+    assert_int_equal(d->cpu_pin[1], VMM_NOT_PINNED);
+    set_string(b, first_vm(b), "on-poweroff", "restart");
+    set_string(b, first_vm(b), "on-reboot", "stop");
+    set_string(b, first_vm(b), "on-crash", "hold");
+    assert_int_equal(fdt_setprop_u32(b->pack, first_vm(b), "restart-limit", 0), 0);
+    assert_int_equal(fdt_setprop_u32(b->pack, first_vm(b), "autostart", 0), 0);
+    assert_int_equal(fdt_setprop_u32(b->pack, first_vm(b), "priority", 99), 0);
+    assert_int_equal(fdt_setprop(b->pack, first_vm(b), "cpu-pin", pins, sizeof(pins)), 0);
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
+    assert_int_equal(d->on_poweroff, VMM_ACTION_RESTART);
+    assert_int_equal(d->on_reboot, VMM_ACTION_STOP);
+    assert_int_equal(d->on_crash, VMM_ACTION_HOLD);
+    assert_int_equal(d->restart_limit, 0);
+    assert_false(d->autostart);
+    assert_int_equal(d->priority, 99);
+    assert_int_equal(d->cpu_pin[0], 3);
+    assert_int_equal(d->cpu_pin[1], 0);
+}
+
+static void test_life_malformed(void **state)
+{
+    struct bench *b = *state;
+    static const struct {
+        const char *name;
+        uint32_t value;
+        const char *text;
+    } bad[] = {
+        { "priority", 100, "\"priority\" is out of range" },
+        { "autostart", 2, "\"autostart\" is out of range" },
+        { "cpu-pin", 0, "\"cpu-pin\" does not have one CPU for each" },
+        { "on-crash", 1, "\"on-crash\" is not" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+        setup(state);
+        assert_int_equal(fdt_setprop_u32(b->pack, first_vm(b), bad[i].name, bad[i].value), 0);
+        check_vm(b, bad[i].text);
+    }
+    setup(state);
+    set_string(b, first_vm(b), "on-reboot", "restarts");
+    check_vm(b, "\"on-reboot\" is not \"stop\", \"restart\" or \"hold\"");
+}
+
+static void test_too_many_vms(void **state)
+{
+    struct bench *b = *state;
+    char name[16];
+
+    for (unsigned i = 2; i <= VMM_MAX_VMS; i++) {
+        snprintf(name, sizeof(name), "vm@%x", i);
+        assert_true(fdt_add_subnode(b->pack, fdt_path_offset(b->pack, "/vms"), name) > 0);
+    }
+    check_open(b, VMM_ERR_UNSUPPORTED, "17 VMs; 16 are possible");
+}
+
 static void test_whole(void **state)
 {
     struct bench *b = *state;
@@ -435,6 +510,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_whole),
+        T(test_life),
+        T(test_life_malformed),
+        T(test_too_many_vms),
         T(test_defaults),
         T(test_not_a_pack),
         T(test_damaged),

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* From a machine that is off to its first instruction: RAM, images, device tree, devices. */
+#include <string.h>
+
+#include <vmm/host.h>
+#include <vmm/image.h>
+
+#include "internal.h"
+
+/* Fills RAM and `layout`. */
+static enum vmm_err load(struct vmm_machine *machine, struct vmm_diag *diag)
+{
+    struct vmm_boot_images images = { .initrd = machine->desc.initrd };
+    enum vmm_err err = vmm_image_probe(&images.kernel, machine->desc.kernel, diag);
+
+    if (err != VMM_OK) {
+        return err;
+    }
+    err = vmm_image_load(&machine->vm.mem, &images, &machine->layout, diag);
+    if (err != VMM_OK) {
+        return err;
+    }
+    return vmm_machine_write_fdt(machine, diag);
+}
+
+static void reset_extra(struct vmm_machine *machine)
+{
+    for (size_t i = 0; i < machine->extra_count; i++) {
+        const struct vmm_machine_device *device = machine->extra[i];
+
+        if (device->reset != NULL) {
+            device->reset(device->region.dev);
+        }
+    }
+}
+
+static void reset_devices(struct vmm_machine *machine)
+{
+    vmm_pl011_reset(&machine->uart);
+    vmm_pl031_reset(&machine->rtc);
+    reset_extra(machine);
+}
+
+void vmm_machine_boot_begin(struct vmm_machine *machine)
+{
+    vmm_vm_reset(&machine->vm);
+    vmm_machine_virtio_reset(machine);
+    machine->fdt_size = 0;
+    machine->life.clear_region = 0;
+    machine->life.clear_offset = 0;
+}
+
+/* A guest that starts with caches off must see neither old data nor lines written back late. True
+ * if something was left to clear. */
+static bool clear_some(struct vmm_machine *machine)
+{
+    struct vmm_life *life = &machine->life;
+    const struct vmm_mem *mem = &machine->vm.mem;
+
+    if (machine->ram_is_clear || life->clear_region == mem->count) {
+        return false;
+    }
+    const struct vmm_mem_region *region = &mem->region[life->clear_region];
+    uint64_t left = region->size - life->clear_offset;
+    size_t len = left < VMM_LIFE_CLEAR_STEP ? (size_t)left : VMM_LIFE_CLEAR_STEP;
+    uint8_t *start = region->host + life->clear_offset;
+
+    memset(start, 0, len);
+    vmm_host_cache_clean(start, len);
+    life->clear_offset += len;
+    if (life->clear_offset == region->size) {
+        life->clear_region++;
+        life->clear_offset = 0;
+    }
+    return true;
+}
+
+enum vmm_err vmm_machine_boot_step(struct vmm_machine *machine, bool *started,
+                                   struct vmm_diag *diag)
+{
+    struct vmm_vm *vm = &machine->vm;
+    enum vmm_err err;
+
+    *started = false;
+    if (vm->mem.count != machine->desc.ram_count) {
+        return vmm_fail(diag, VMM_ERR_INVALID, "%zu of %zu RAM regions have memory", vm->mem.count,
+                        machine->desc.ram_count);
+    }
+    if (machine->virtio_count != machine->desc.device_count) {
+        return vmm_fail(diag, VMM_ERR_INVALID, "%zu of %zu virtio devices were added",
+                        machine->virtio_count, machine->desc.device_count);
+    }
+    if (clear_some(machine)) {
+        return VMM_OK;
+    }
+    machine->ram_is_clear = false;
+    err = load(machine, diag);
+    if (err != VMM_OK) {
+        return err;
+    }
+    reset_devices(machine);
+    vm->irqchip.ops->reset(vm->irqchip.chip);
+    vmm_vm_start(vm, machine->layout.entry, machine->layout.fdt.v);
+    *started = true;
+    return VMM_OK;
+}
+
+enum vmm_err vmm_machine_boot(struct vmm_machine *machine, struct vmm_diag *diag)
+{
+    enum vmm_err err = VMM_OK;
+
+    vmm_life_restart(machine);
+    while (err == VMM_OK && vmm_life_due(machine)) {
+        err = vmm_life_step(machine, diag);
+    }
+    return err;
+}

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The life cycle of a machine on the fake host: what is asked for, and what policies make of its
+ * ends. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <vmm/machine.h>
+
+#include "fake.h"
+
+#define RAM_BASE 0x40000000u
+#define RAM_SIZE (2 * VMM_LIFE_CLEAR_STEP + 0x1000u)
+
+static struct vmm_machine machine;
+static struct vmm_vm_desc desc;
+static uint8_t ram[RAM_SIZE];
+static const uint8_t payload[] = { 0x14, 0x00, 0x00, 0x14, 'c', 'o', 'd', 'e' };
+static unsigned changes;
+
+static size_t console_write(void *cookie, const uint8_t *bytes, size_t len)
+{
+    (void)cookie;
+    (void)bytes;
+    return len;
+}
+
+static void console_input_ready(void *cookie)
+{
+    (void)cookie;
+}
+
+static void changed(void *cookie, struct vmm_machine *m)
+{
+    assert_ptr_equal(cookie, &changes);
+    assert_ptr_equal(m, &machine);
+    changes++;
+}
+
+static int setup(void **state)
+{
+    const struct vmm_console console = { console_write, console_input_ready, NULL };
+    struct vmm_diag diag;
+
+    (void)state;
+    fake_reset();
+    fake.quiet = true;
+    changes = 0;
+    memset(ram, 0, sizeof(ram));
+    desc = (struct vmm_vm_desc) {
+        .name = "test",
+        .machine = "virt",
+        .bootargs = "",
+        .cpu_count = 2,
+        .gic_version = 3,
+        .log_level = VMM_LOG_INFO,
+        .ram = { { RAM_BASE, RAM_SIZE } },
+        .ram_count = 1,
+        .kernel = { payload, sizeof(payload) },
+        .on_reboot = VMM_ACTION_RESTART,
+        .restart_limit = VMM_NO_RESTART_LIMIT,
+    };
+    assert_int_equal(vmm_machine_init(&machine, &desc, console, &diag), VMM_OK);
+    assert_int_equal(vmm_machine_add_ram(&machine, 0, ram), VMM_OK);
+    machine.ram_is_clear = true;
+    machine.life.changed = changed;
+    machine.life.cookie = &changes;
+    return 0;
+}
+
+static unsigned steps(void)
+{
+    struct vmm_diag diag;
+    unsigned count = 0;
+
+    while (vmm_life_due(&machine)) {
+        assert_int_equal(vmm_life_step(&machine, &diag), VMM_OK);
+        count++;
+    }
+    return count;
+}
+
+static void start(void)
+{
+    assert_int_equal(vmm_life_start(&machine), VMM_OK);
+    steps();
+    assert_int_equal(machine.life.state, VMM_LIFE_ON);
+    assert_int_equal(machine.vm.state, VMM_VM_RUNNING);
+}
+
+/* The guest ends by itself. */
+static void guest_ends(enum vmm_vm_state how)
+{
+    if (how == VMM_VM_CRASHED) {
+        vmm_vm_crash(&machine.vcpu[0], "for the test");
+    } else {
+        vmm_vm_stop(&machine.vm, how);
+    }
+    assert_true(vmm_life_due(&machine));
+    steps();
+}
+
+static void starts_and_is_told(void **state)
+{
+    (void)state;
+    assert_int_equal(machine.life.state, VMM_LIFE_OFF);
+    assert_false(vmm_life_due(&machine));
+    assert_int_equal(vmm_life_start(&machine), VMM_OK);
+    assert_int_equal(machine.life.state, VMM_LIFE_BOOTING);
+    assert_int_equal(vmm_life_start(&machine), VMM_ERR_STATE);
+    assert_int_equal(steps(), 1); /* RAM is clear. */
+    assert_int_equal(changes, 2);
+    assert_int_equal(vmm_life_start(&machine), VMM_ERR_STATE);
+    assert_int_equal(machine.vcpu[0].state, VMM_VCPU_RUNNING);
+}
+
+static void restart_resets_all_in_steps(void **state)
+{
+    (void)state;
+    start();
+    ram[RAM_SIZE - 1] = 1;
+    ram[0] = 1;
+    vmm_vcpu_start(&machine.vcpu[1], RAM_BASE, 0);
+    vmm_life_restart(&machine);
+    assert_int_equal(machine.vm.state, VMM_VM_RESET_REQUESTED);
+    assert_int_equal(machine.life.state, VMM_LIFE_ON);
+    /* Its end, three pieces of RAM, the images. */
+    assert_int_equal(steps(), 5);
+    assert_int_equal(machine.life.state, VMM_LIFE_ON);
+    assert_int_equal(ram[RAM_SIZE - 1], 0);
+    assert_int_equal(machine.vcpu[1].state, VMM_VCPU_CREATED);
+    assert_true(vmm_vcpu_is_on(&machine.vcpu[0]));
+}
+
+static void stop_at_any_time(void **state)
+{
+    (void)state;
+    assert_int_equal(vmm_life_stop(&machine), VMM_ERR_STATE);
+    assert_int_equal(vmm_life_start(&machine), VMM_OK);
+    assert_int_equal(vmm_life_stop(&machine), VMM_OK);
+    assert_int_equal(machine.life.state, VMM_LIFE_OFF);
+    assert_false(vmm_life_due(&machine));
+    start();
+    assert_int_equal(vmm_life_stop(&machine), VMM_OK);
+    assert_int_equal(machine.vcpu[0].state, VMM_VCPU_OFF);
+    steps();
+    assert_int_equal(machine.life.state, VMM_LIFE_OFF);
+    start();
+    assert_int_equal(vmm_life_pause(&machine), VMM_OK);
+    assert_int_equal(vmm_life_stop(&machine), VMM_OK);
+    steps();
+    assert_int_equal(machine.life.state, VMM_LIFE_OFF);
+    assert_int_equal(machine.vm.state, VMM_VM_OFF);
+    start();
+}
+
+static void stop_overrules_the_policy(void **state)
+{
+    (void)state;
+    machine.desc.on_poweroff = VMM_ACTION_RESTART;
+    machine.desc.on_reboot = VMM_ACTION_RESTART;
+    start();
+    assert_int_equal(vmm_life_stop(&machine), VMM_OK);
+    steps();
+    assert_int_equal(machine.life.state, VMM_LIFE_OFF);
+    /* Also one that has just ended by itself. */
+    start();
+    vmm_vm_stop(&machine.vm, VMM_VM_RESET_REQUESTED);
+    assert_int_equal(vmm_life_stop(&machine), VMM_OK);
+    steps();
+    assert_int_equal(machine.life.state, VMM_LIFE_OFF);
+    assert_int_equal(machine.vm.state, VMM_VM_OFF);
+    /* The order was for that end only. */
+    start();
+    guest_ends(VMM_VM_OFF);
+    assert_int_equal(machine.life.state, VMM_LIFE_ON);
+}
+
+static void pause_and_resume(void **state)
+{
+    (void)state;
+    assert_int_equal(vmm_life_pause(&machine), VMM_ERR_STATE);
+    assert_int_equal(vmm_life_resume(&machine), VMM_ERR_STATE);
+    start();
+    assert_int_equal(vmm_life_resume(&machine), VMM_ERR_STATE);
+    assert_int_equal(vmm_life_pause(&machine), VMM_OK);
+    assert_int_equal(machine.life.state, VMM_LIFE_PAUSED);
+    assert_false(vmm_vcpu_runs(&machine.vcpu[0]));
+    assert_false(vmm_life_due(&machine));
+    assert_int_equal(vmm_life_pause(&machine), VMM_ERR_STATE);
+    assert_int_equal(vmm_life_resume(&machine), VMM_OK);
+    assert_int_equal(machine.life.state, VMM_LIFE_ON);
+    assert_true(vmm_vcpu_runs(&machine.vcpu[0]));
+    assert_int_equal(vmm_life_pause(&machine), VMM_OK);
+    vmm_life_restart(&machine);
+    steps();
+    assert_true(vmm_vcpu_runs(&machine.vcpu[0]));
+}
+
+static void policies(void **state)
+{
+    static const enum vmm_vm_state ends[] = { VMM_VM_OFF, VMM_VM_RESET_REQUESTED, VMM_VM_CRASHED };
+    static const enum vmm_life_state result[] = {
+        [VMM_ACTION_STOP] = VMM_LIFE_OFF,
+        [VMM_ACTION_RESTART] = VMM_LIFE_ON,
+        [VMM_ACTION_HOLD] = VMM_LIFE_HELD,
+    };
+
+    for (unsigned end = 0; end < 3; end++) {
+        for (unsigned action = VMM_ACTION_STOP; action <= VMM_ACTION_HOLD; action++) {
+            setup(state);
+            machine.desc.on_poweroff = end == 0 ? (enum vmm_action)action : VMM_ACTION_STOP;
+            machine.desc.on_reboot = end == 1 ? (enum vmm_action)action : VMM_ACTION_STOP;
+            machine.desc.on_crash = end == 2 ? (enum vmm_action)action : VMM_ACTION_STOP;
+            start();
+            guest_ends(ends[end]);
+            assert_int_equal(machine.life.state, result[action]);
+        }
+    }
+}
+
+static void held_keeps_its_memory(void **state)
+{
+    (void)state;
+    machine.desc.on_crash = VMM_ACTION_HOLD;
+    start();
+    ram[RAM_SIZE - 1] = 7;
+    guest_ends(VMM_VM_CRASHED);
+    assert_int_equal(ram[RAM_SIZE - 1], 7);
+    assert_int_equal(machine.vm.state, VMM_VM_CRASHED);
+    assert_int_equal(vmm_life_pause(&machine), VMM_ERR_STATE);
+    start();
+    assert_int_equal(ram[RAM_SIZE - 1], 0);
+    guest_ends(VMM_VM_CRASHED);
+    assert_int_equal(vmm_life_stop(&machine), VMM_OK);
+    assert_int_equal(machine.life.state, VMM_LIFE_OFF);
+    /* How it ended is remembered: the machine's exit status tells. */
+    assert_int_equal(machine.vm.state, VMM_VM_CRASHED);
+}
+
+static void restarts_are_limited(void **state)
+{
+    (void)state;
+    machine.desc.on_crash = VMM_ACTION_RESTART;
+    machine.desc.restart_limit = 2;
+    start();
+    guest_ends(VMM_VM_CRASHED);
+    guest_ends(VMM_VM_RESET_REQUESTED);
+    assert_int_equal(machine.life.state, VMM_LIFE_ON);
+    guest_ends(VMM_VM_CRASHED);
+    assert_int_equal(machine.life.state, VMM_LIFE_OFF);
+    assert_non_null(strstr(fake.last_line, "stays off after 2 restarts"));
+    /* By hand it may again. */
+    start();
+    guest_ends(VMM_VM_CRASHED);
+    assert_int_equal(machine.life.state, VMM_LIFE_ON);
+    vmm_life_restart(&machine);
+    steps();
+    guest_ends(VMM_VM_CRASHED);
+    guest_ends(VMM_VM_CRASHED);
+    assert_int_equal(machine.life.state, VMM_LIFE_ON);
+}
+
+static void cannot_boot(void **state)
+{
+    struct vmm_diag diag = { "" };
+
+    (void)state;
+    machine.desc.kernel.size = 0;
+    assert_int_equal(vmm_life_start(&machine), VMM_OK);
+    assert_int_not_equal(vmm_life_step(&machine, &diag), VMM_OK);
+    assert_true(diag.text[0] != '\0');
+    assert_int_equal(machine.life.state, VMM_LIFE_OFF);
+}
+
+#define T(name) cmocka_unit_test_setup(name, setup)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(starts_and_is_told),    T(restart_resets_all_in_steps),
+        T(stop_at_any_time),      T(stop_overrules_the_policy),
+        T(pause_and_resume),      T(policies),
+        T(held_keeps_its_memory), T(restarts_are_limited),
+        T(cannot_boot),
+    };
+
+    return cmocka_run_group_tests_name("life", tests, NULL, NULL);
+}
