@@ -54,6 +54,9 @@ def test_layout(sandbox: Sandbox) -> None:
     assert fdt.getprop(vm, "cpus").as_uint32() == 1
     assert fdt.getprop(vm, "gic-version").as_uint32() == 2
     assert fdt.getprop(vm, "log-level").as_uint32() == 3
+    assert fdt.getprop(vm, "priority").as_uint32() == 50
+    assert fdt.getprop(vm, "autostart").as_uint32() == 1
+    assert fdt.getprop(vm, "on-reboot").as_str() == "restart"
     assert fdt.getprop(vm, "bootargs").as_str() == "console=ttyAMA0 ü"
     assert u64s(fdt.getprop(vm, "ram")) == (0x4000_0000, 64 << 20, 0x8000_0000, 2 << 20)
     for key, content in (("kernel", b"k" * 5000), ("initrd", b"i" * 100)):
@@ -203,12 +206,12 @@ def test_probe_that_fails_itself(sandbox: Sandbox) -> None:
 
 
 def test_check_says_what_the_host_cannot_run(sandbox: Sandbox) -> None:
-    sandbox.write(VM + '[vm.b]\nkernel = "kernel"')
+    sandbox.write(VM + '[vm.b]\nkernel = "kernel"\ngic = 2')
     result = sandbox.call("check", "system.toml")
     assert result.status == 0
     assert result.errors == [
-        "system.toml: vm: warning: 2 VMs (debian, b), but this host runs exactly one today; "
-        "keep one table [vm.NAME]",
+        "system.toml: vm.b.gic: warning: GICv2, but debian has a GICv3; "
+        "all VMs have the GIC of the machine below them",
     ]
 
 

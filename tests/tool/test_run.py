@@ -118,7 +118,8 @@ def test_command_line(sandbox: Sandbox) -> None:
     words = qemu_words(sandbox)
     assert after(words, "-machine") == "virt,virtualization=on,gic-version=2"
     assert after(words, "-cpu") == "max"
-    assert after(words, "-m") == "198M"  # 100 and 96, and the pack in units of 2.
+    assert after(words, "-m") == "186M"  # 100, 80 and 1, the pack, in units of 2, and 2.
+    assert after(words, "-smp") == "1"
     assert after(words, "-kernel").endswith("/build/aarch64/vessel-vmm.elf")
     assert after(words, "-icount") == "shift=0,sleep=off"
     assert after(words, "-serial") == "mon:stdio"
@@ -160,13 +161,21 @@ def test_bad_command_lines(args: list[str], line: str, sandbox: Sandbox) -> None
     assert result.status == 2
 
 
-def test_this_host_runs_one_vm(sandbox: Sandbox) -> None:
-    sandbox.write('[vm.a]\nkernel = "kernel"\n[vm.b]\nkernel = "kernel"\n')
+TWO = '[vm.a]\nkernel = "kernel"\ncpus = 2\n[vm.b]\nkernel = "kernel"\n'
+
+
+@pytest.mark.parametrize(("keys", "cpus"), [("", "3"), ("[host]\ncpus = 1\n", "1")])
+def test_several_vms(sandbox: Sandbox, keys: str, cpus: str) -> None:
+    sandbox.write(TWO + keys)
+    assert sandbox.vessel("run", "system.toml").status == 0
+    assert after(qemu_words(sandbox), "-smp") == cpus
+    assert after(qemu_words(sandbox), "-m") == "1110M"
+
+
+def test_pins_within_the_machine(sandbox: Sandbox) -> None:
+    sandbox.write(TWO + "cpu_pin = [3]\n")
     result = sandbox.call("run", "system.toml")
-    assert result.errors == [
-        "system.toml: vm: 2 VMs (a, b), but this host runs exactly one today; "
-        "keep one table [vm.NAME]"
-    ]
+    assert result.errors == ["system.toml: vm.b.cpu_pin[0]: CPU 3, but there are 3; see host.cpus"]
     assert result.status == 2
 
 

@@ -67,6 +67,42 @@ CASES = {
     ),
     "cpus 0": (VM + "cpus = 0", "vm.debian.cpus: 0 is out of range; 1 to 8 are possible"),
     "cpus 9": (VM + "cpus = 9", "vm.debian.cpus: 9 is out of range; 1 to 8 are possible"),
+    "host cpus 9": (
+        VM + "[host]\ncpus = 9",
+        "host.cpus: 9 is out of range; 1 to 8 are possible",
+    ),
+    "pin too large": (
+        VM + "cpu_pin = [8]",
+        "vm.debian.cpu_pin[0]: 8 is out of range; CPUs are 0 to 7",
+    ),
+    "pins and cpus": (
+        VM + "cpus = 2\ncpu_pin = [0]",
+        "vm.debian.cpu_pin: has 1 CPUs, but cpus is 2; give the CPU of each virtual CPU",
+    ),
+    "priority": (
+        VM + "priority = 100",
+        "vm.debian.priority: 100 is out of range; 0 to 99 are possible",
+    ),
+    "restart limit": (
+        VM + "restart_limit = -1",
+        "vm.debian.restart_limit: -1 is out of range; it is not negative, and at most 1000000000",
+    ),
+    "policy": (
+        VM + 'on_crash = "restar"',
+        'vm.debian.on_crash: the string "restar" is not possible here; did you mean "restart"?',
+    ),
+    "autostart": (
+        VM + "autostart = 1",
+        "vm.debian.autostart: must be true or false, not the number 1",
+    ),
+    "nobody starts": (
+        VM + "autostart = false",
+        "vm: no VM starts by itself; let one have autostart = true",
+    ),
+    "too many VMs": (
+        "".join(f"[vm.a{i}]\n{K}" for i in range(17)),
+        "vm: there are 17 VMs; at most 16 are possible",
+    ),
     "cpus bool": (
         VM + "cpus = true",
         "vm.debian.cpus: must be a whole number, not the boolean true",

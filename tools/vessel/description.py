@@ -106,7 +106,19 @@ def _literal(error: ErrorDetails) -> Reason:
     return Reason(text, "use " + " or ".join(names))
 
 
+def _range(loc: Loc) -> str:
+    match loc:
+        case (*_, "cpus"):
+            return f"1 to {schema.MAX_CPUS} are possible"
+        case (*_, "cpu_pin", int()):
+            return f"CPUs are 0 to {schema.MAX_CPUS - 1}"
+        case (*_, "priority"):
+            return f"0 to {schema.MAX_PRIORITY} are possible"
+    return "it is not negative, and at most 1000000000"
+
+
 _EXPECTED = {
+    "bool": "true or false",
     "int": "a whole number",
     "string": "a string",
     "list": "an array",
@@ -129,8 +141,8 @@ def _reason(error: ErrorDetails) -> Reason:
             return Reason("missing", "this key is required")
         case "literal_error":
             return _literal(error)
-        case "greater_than_equal" | "less_than_equal" if loc[-1] == "cpus":
-            return Reason(f"{value} is out of range", f"1 to {schema.MAX_CPUS} are possible")
+        case "greater_than_equal" | "less_than_equal" | "less_than":
+            return Reason(f"{value} is out of range", _range(loc))
         case "string_pattern_mismatch":
             return Reason(
                 "not a name for a VM",

@@ -39,6 +39,19 @@ def _u64s(*values: int) -> bytes:
     return struct.pack(f">{len(values)}Q", *values)
 
 
+def _life(fdt: libfdt.FdtSw, vm: Vm) -> None:
+    """How the VM is scheduled, and when it starts and ends."""
+    fdt.property_u32("priority", vm.priority)
+    if vm.cpu_pin is not None:
+        fdt.property("cpu-pin", struct.pack(f">{len(vm.cpu_pin)}I", *vm.cpu_pin))
+    fdt.property_u32("autostart", int(vm.autostart))
+    fdt.property_string("on-poweroff", vm.on_poweroff)
+    fdt.property_string("on-reboot", vm.on_reboot)
+    fdt.property_string("on-crash", vm.on_crash)
+    if vm.restart_limit is not None:
+        fdt.property_u32("restart-limit", vm.restart_limit)
+
+
 def _vm_node(fdt: libfdt.FdtSw, name: str, vm: Vm, placed: Placed, log_level: int) -> None:
     fdt.property_string("label", name)
     fdt.property_string("machine", vm.machine)
@@ -50,6 +63,7 @@ def _vm_node(fdt: libfdt.FdtSw, name: str, vm: Vm, placed: Placed, log_level: in
     if vm.initrd is not None:
         fdt.property("initrd", _u64s(placed.initrd.offset, placed.initrd.size))
     fdt.property_u32("log-level", log_level)
+    _life(fdt, vm)
     devices.write(fdt, vm)
 
 

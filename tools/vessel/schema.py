@@ -13,6 +13,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationInfo,
 )
 from pydantic_core import PydanticCustomError
 
@@ -23,8 +24,11 @@ GIB = 1 << 30
 PAGE = 4 * KIB
 BLOCK = 2 * MIB  # What stage 2 maps at once; smaller pieces cost the guest TLB entries.
 
-# As in include/vmm/: VMM_MAX_VCPUS, VMM_MAX_RAM_REGIONS; docs/MANIFEST.md for the others.
+# As in include/vmm/: VMM_MAX_VCPUS, VMM_MAX_VMS, VMM_PRIORITY_MAX, VMM_MAX_RAM_REGIONS;
+# docs/MANIFEST.md for the others.
 MAX_CPUS = 8
+MAX_VMS = 16
+MAX_PRIORITY = 99
 MAX_RAM_REGIONS = 8
 MAX_CMDLINE = 2047  # Linux's COMMAND_LINE_SIZE on arm64, less the NUL.
 RAM_BASE = 0x4000_0000  # Of machine "virt", as of QEMU's; devices are below.
@@ -175,6 +179,15 @@ def _check_cmdline(line: str) -> str:
     return line
 
 
+def _check_pins(pins: list[int], info: ValidationInfo) -> list[int]:
+    cpus = info.data.get("cpus")
+    if cpus is not None and len(pins) != cpus:
+        _reject(f"has {len(pins)} CPUs, but cpus is {cpus}", "give the CPU of each virtual CPU")
+    return pins
+
+
+Action = Literal["stop", "restart", "hold"]
+CpuNumber = Annotated[int, Field(ge=0, lt=MAX_CPUS)]
 FilePath = Annotated[str, AfterValidator(_check_path)]
 VmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,30}$")]
 
@@ -197,6 +210,13 @@ class Vm(Model):
     transport: Literal["mmio", "pci"] = "mmio"
     console: Literal["pl011", "virtio"] = "pl011"
     rng: bool = False
+    cpu_pin: Annotated[list[CpuNumber], AfterValidator(_check_pins)] | None = None
+    priority: Annotated[int, Field(ge=0, le=MAX_PRIORITY)] = 50
+    autostart: bool = True
+    on_poweroff: Action = "stop"
+    on_reboot: Action = "restart"
+    on_crash: Action = "stop"
+    restart_limit: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
 
     @property
     def ram_size(self) -> int:
@@ -208,11 +228,16 @@ class Host(Model):
     """What is not one VM's."""
 
     log: Literal["error", "warn", "info", "debug"] = "info"
+    cpus: Annotated[int, Field(ge=1, le=MAX_CPUS)] | None = None
 
 
 def _check_vms(vms: dict[str, Vm]) -> dict[str, Vm]:
     if not vms:
         _reject("there is no VM", "add a table [vm.NAME]")
+    if len(vms) > MAX_VMS:
+        _reject(f"there are {len(vms)} VMs", f"at most {MAX_VMS} are possible")
+    if not any(vm.autostart for vm in vms.values()):
+        _reject("no VM starts by itself", "let one have autostart = true")
     return vms
 
 

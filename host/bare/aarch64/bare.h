@@ -6,25 +6,39 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vmm/lr.h>
 #include <vmm/machine.h>
 
 #include "layout.h"
+#include "sched.h"
+#include "timers.h"
 #include "uart.h"
 
-/** Most CPUs that the host uses: one a vCPU. */
-#define BARE_MAX_CPUS VMM_MAX_VCPUS
+/** Most CPUs that the host uses. */
+#define BARE_MAX_CPUS HOST_SCHED_CPUS
 /** Channels of one VM, at most. */
 #define BARE_MAX_CHANNELS 64
 
 /* System registers of enum vmm_reg_id that have a place in struct bare_vcpu. */
 #define BARE_SYS_FIRST VMM_REG_SP_EL0
 #define BARE_SYS_COUNT (VMM_REG_CNTV_CVAL_EL0 - VMM_REG_SP_EL0 + 1)
+/* Those that nobody above the host asks for. */
+#define BARE_PRIVATE_COUNT 13
 
 struct bare_vm;
 struct bare_cpu;
 
 /** What a component of the host wants called when something has happened. Never blocks. */
 typedef void (*bare_event_fn)(void *cookie);
+
+/** A vCPU's virtual CPU interface while it is not in a CPU. */
+struct bare_gic_state {
+    uint64_t lr[VMM_LR_MAX]; /**< As the version has them. */
+    uint32_t used;           /**< Bit n: list register n is not all zero. Kept up to date always. */
+    uint32_t vmcr;
+    uint32_t apr[8]; /**< GICv3: ICH_AP0R<n>, ICH_AP1R<n>; GICv2: the first. */
+    bool notify;     /**< notify_empty(). Kept up to date always. */
+};
 
 /** One vCPU as the host runs it; assembly knows the offsets of the first part. */
 struct bare_vcpu {
@@ -34,12 +48,22 @@ struct bare_vcpu {
     uint64_t fpcr;
     uint64_t fpsr;
     uint64_t q[64] __attribute__((aligned(16)));
-    uint64_t sys[BARE_SYS_COUNT]; /**< System registers, until the vCPU becomes resident. */
-    bool resident;                /**< Its system registers are in the hardware of `cpu`. */
-    bool in_guest;                /**< Executes, or will without another look at its state. */
     struct bare_vm *vm;
-    struct bare_cpu *cpu; /**< The only one that runs it. */
     struct vmm_vcpu *vcpu;
+    struct bare_cpu *cpu; /**< The one that runs it, or ran it last, or will be the first to. */
+    bool in_guest;        /**< Executes, or will without another look at its state. */
+    bool resident;        /**< Its registers are in `cpu`; else in what follows. */
+    bool fresh;           /**< Reset: no CPU may use what it has cached of the vCPU's last life. */
+    bool vtimer_masked; /**< The virtual timer has fired; its interrupt is not acknowledged yet. */
+    uint64_t sys[BARE_SYS_COUNT];
+    uint64_t private[BARE_PRIVATE_COUNT];
+    struct bare_gic_state gic;
+    struct host_task task;
+    struct host_timer timer;    /**< The earlier of the next two. */
+    struct bare_cpu *timer_cpu; /**< In whose list it is, if it is set. */
+    uint64_t ptimer_deadline;   /**< Of vmm_host_timer_set(). */
+    uint64_t vtimer_deadline;   /**< When the virtual timer of a vCPU that waits outside of a CPU
+                                     fires. */
 };
 
 _Static_assert(offsetof(struct bare_vcpu, reg[VMM_REG_X0]) == VCPU_X, "vectors.S");
@@ -51,20 +75,7 @@ _Static_assert(offsetof(struct bare_vcpu, fpcr) == VCPU_FPCR, "vectors.S");
 _Static_assert(offsetof(struct bare_vcpu, fpsr) == VCPU_FPSR, "vectors.S");
 _Static_assert(offsetof(struct bare_vcpu, q) == VCPU_Q, "vectors.S");
 
-/** One physical CPU; TPIDR_EL2 points to it. */
-struct bare_cpu {
-    struct bare_vcpu *current; /**< Whose state is in the registers. */
-    uint64_t stack_top;
-    unsigned id;   /**< Index in bare_cpus and bare_platform.mpidr. */
-    uint32_t todo; /**< Bit n: VM n has been signalled. Atomic; whoever sets a bit kicks the CPU. */
-};
-
-_Static_assert(offsetof(struct bare_cpu, current) == CPU_CURRENT, "vectors.S");
-_Static_assert(offsetof(struct bare_cpu, stack_top) == CPU_STACK_TOP, "entry.S");
-
-extern struct bare_cpu bare_cpus[BARE_MAX_CPUS];
-
-/** A spinlock: one a VM, held while its events are handled. */
+/** A spinlock. Order: a VM's, then the scheduler's or a CPU's timers'; never two of one kind. */
 struct bare_lock {
     uint32_t taken;
 };
@@ -75,6 +86,31 @@ void bare_unlock(struct bare_lock *lock);
 /** Take it if it is free. */
 bool bare_try_lock(struct bare_lock *lock);
 
+/* Bits of bare_cpu.todo. Bits below VMM_MAX_VMS: a VM has been signalled. */
+#define BARE_TODO_TIMER (UINT32_C(1) << 30) /**< A deadline has passed. */
+#define BARE_TODO_PICK (UINT32_C(1) << 31)  /**< Look who is to run here. */
+
+/** One physical CPU; TPIDR_EL2 points to it. */
+struct bare_cpu {
+    struct bare_vcpu *current; /**< Whose registers are in it; bare_nobody: no vCPU's. */
+    uint64_t stack_top;
+    unsigned id;   /**< Index in bare_cpus and bare_platform.mpidr. */
+    uint32_t todo; /**< Before it enters a guest or sleeps. Atomic; set by bare_tell(). */
+    const struct bare_vm *stage2; /**< Whose translation is in use. */
+    bool vtimer_on;               /**< The virtual timer's interrupt is enabled. */
+    struct bare_lock timer_lock;
+    struct host_timers timers; /**< Of vCPUs; under timer_lock. */
+    uint64_t slice_end;        /**< When to pick again; UINT64_MAX: no need. */
+    uint64_t timer_set;        /**< What the EL2 timer is set to; UINT64_MAX: it is off. */
+};
+
+_Static_assert(offsetof(struct bare_cpu, current) == CPU_CURRENT, "vectors.S");
+_Static_assert(offsetof(struct bare_cpu, stack_top) == CPU_STACK_TOP, "entry.S");
+
+extern struct bare_cpu bare_cpus[BARE_MAX_CPUS];
+/** `current` of a CPU that has no vCPU's registers. */
+extern struct bare_vcpu bare_nobody;
+
 /** Who is called for one channel of a VM. */
 struct bare_channel {
     bare_event_fn fn;
@@ -84,7 +120,9 @@ struct bare_channel {
 /** One VM as the host runs it. */
 struct bare_vm {
     struct bare_lock lock;
-    unsigned index; /**< Its bit in bare_cpu.todo. */
+    unsigned index; /**< In the system; its bit in bare_cpu.todo. */
+    bool alive;     /**< Counts for bare_life: the machine stays on. */
+    bool resume;    /**< End the pause as soon as no vCPU is in a CPU. */
     struct vmm_machine machine;
     uint64_t signals; /**< Bit n: channel n has been signalled. Atomic. */
     struct bare_channel channel[BARE_MAX_CHANNELS];
@@ -93,6 +131,7 @@ struct bare_vm {
     struct host_uart_queues port_queues;
     unsigned console_channel;
     uint64_t *stage2;
+    const struct bare_vcpu *last[BARE_MAX_CPUS]; /**< Which vCPU each CPU had last. */
     struct bare_vcpu vcpu[VMM_MAX_VCPUS];
 };
 
@@ -139,7 +178,7 @@ enum vmm_err bare_virtio_add(struct bare_vm *vm, struct vmm_diag *diag);
 /** Build the guest's stage-2 tables: its RAM and, for a GICv2, the virtual CPU interface. */
 enum vmm_err bare_stage2_init(struct bare_vm *vm, struct vmm_diag *diag);
 /** Use them on this CPU. */
-void bare_stage2_enter(const struct bare_vm *vm);
+void bare_stage2_enter(struct bare_cpu *cpu, const struct bare_vm *vm);
 
 /* cpu.c */
 /** Set up this CPU for running guests: what traps, what the guest owns. */
@@ -152,20 +191,72 @@ static inline struct bare_cpu *bare_this_cpu(void)
 }
 
 /* vcpu.c */
-/** Make the vCPU resident on this CPU, its own, with the registers that a reset gave it. */
-void bare_vcpu_take_in(struct bare_vcpu *v);
-/** The vCPU is off: nothing of it may raise an interrupt any more. */
-void bare_vcpu_let_go(struct bare_vcpu *v);
+/** Put the vCPU's registers into this CPU, which has nobody's. Its VM's lock is held. */
+void bare_vcpu_load(struct bare_cpu *cpu, struct bare_vcpu *v);
+/** Take them out of this CPU. Its VM's lock is held. */
+void bare_vcpu_save(struct bare_cpu *cpu, struct bare_vcpu *v);
+/** vectors.S: save the vector registers, if they are the vCPU's. */
+void bare_fp_save(struct bare_vcpu *v);
+
+/* timer.c */
+/** Deadlines of the vCPU have changed; they are kept on this CPU now. Its VM's lock is held. */
+void bare_timer_update(struct bare_vcpu *v);
+/** The vCPU, out of its CPU, waits for its virtual timer, or does not any more. Likewise. */
+void bare_timer_watch(struct bare_vcpu *v);
+/** Pick again on this CPU at `deadline`. */
+void bare_timer_slice(struct bare_cpu *cpu, uint64_t deadline);
+/** The EL2 timer fired on this CPU. */
+void bare_timer_irq(struct bare_cpu *cpu);
+/** Handle this CPU's deadlines that have passed. No lock is held. */
+void bare_timer_expire(struct bare_cpu *cpu);
+
+/* dispatch.c */
+/** Share `cpus` CPUs. */
+void bare_dispatch_init(unsigned cpus);
+/** Let the CPU look at `what`, bits of todo, before it enters a guest or sleeps. */
+void bare_tell(struct bare_cpu *cpu, uint32_t what);
+/** The vCPU wants a CPU. Its VM's lock is held. */
+void bare_wake(struct bare_vcpu *v);
+/** The vCPU that runs on this CPU does not want to. Its VM's lock is held. */
+void bare_block(struct bare_cpu *cpu);
+/** Whom this CPU is to run; NULL: nobody. */
+struct bare_vcpu *bare_pick(struct bare_cpu *cpu);
+/** The vCPU's registers are out of its CPU. */
+void bare_unbind(struct bare_vcpu *v);
 
 /* smp.c, entry.S */
-/** Start another CPU, which then runs `cpu->current`. */
+/** Start another CPU. */
 void bare_smp_start(struct bare_cpu *cpu);
 /** Where PSCI starts it; x0 is the struct bare_cpu. */
 void bare_secondary_entry(void);
 
 /* main.c */
+/** How many VMs the system has. */
+unsigned bare_vm_count(void);
 /** VM `index` of the system. */
 struct bare_vm *bare_vm_at(unsigned index);
+/** A bad system, not a bug: one line to the user, and stop. */
+_Noreturn void bare_fail(const struct vmm_diag *diag);
+
+/* vm.c */
+/** Build VM `index` of the manifest, from what is left of memory. */
+VMM_MUST_CHECK enum vmm_err bare_vm_build(const struct vmm_manifest *manifest, unsigned index,
+                                          struct bare_vm **built, struct vmm_diag *diag);
+
+/* life.c: vmm/life.h for VMs of this host, from any CPU, with no VM's lock held */
+VMM_MUST_CHECK enum vmm_err bare_vm_start(struct bare_vm *vm);
+VMM_MUST_CHECK enum vmm_err bare_vm_stop(struct bare_vm *vm);
+VMM_MUST_CHECK enum vmm_err bare_vm_pause(struct bare_vm *vm);
+VMM_MUST_CHECK enum vmm_err bare_vm_resume(struct bare_vm *vm);
+void bare_vm_restart(struct bare_vm *vm);
+/** Before the first start. */
+void bare_life_init(struct bare_vm *vm);
+/** A step of the VM's life is due, and no vCPU is in a CPU. Its lock is held. */
+bool bare_life_ready(const struct bare_vm *vm);
+/** At the end of an event: let vCPU 0 do the step if it is time to. Its lock is held. */
+void bare_life_check(struct bare_vm *vm);
+/** Do one step that is ready. Its lock is held. Ends the machine after the last VM. */
+void bare_life_step(struct bare_vm *vm);
 
 /* signal.c */
 /**
@@ -211,7 +302,8 @@ struct bare_gic {
     enum vmm_lr_state (*lr_state)(unsigned n);
     void (*lr_write)(unsigned n, const struct vmm_lr *lr);
     void (*notify_empty)(bool on);
-    void (*reset_guest)(void); /**< The guest's CPU interface as after reset. */
+    void (*save)(struct bare_gic_state *state);       /**< And leave the CPU's empty. */
+    void (*load)(const struct bare_gic_state *state); /**< Into one that is empty. */
 };
 
 extern const struct bare_gic bare_gicv2;
@@ -228,15 +320,17 @@ void bare_gic_init_cpu(void);
  * @retval VMM_ERR_NO_SPACE Too many are registered.
  */
 VMM_MUST_CHECK enum vmm_err bare_irq_register(uint32_t intid, bare_event_fn fn, void *cookie);
-/** Take the highest pending interrupt, if any, and hand it to its owner: `v`, whose state is in
- * this CPU, or a registered function. No lock is held. */
-void bare_irq(struct bare_vcpu *v);
+/** Take the highest pending interrupt, if any, and hand it to its owner: the vCPU in this CPU, or a
+ * registered function. No lock is held. */
+void bare_irq(struct bare_cpu *cpu);
+/** Let the virtual timer interrupt this CPU, or not. */
+void bare_irq_vtimer(struct bare_cpu *cpu, bool on);
 
 /* clock.c */
 void bare_clock_init(void);
 
 /* pmu.c */
-/** Count executed instructions from here on. */
+/** Count executed instructions from here on, if they are not counted already. */
 void bare_pmu_start(void);
 /** Log them, if they were counted. */
 void bare_pmu_report(void);
@@ -249,10 +343,6 @@ void bare_stop_init(void);
 _Noreturn void bare_stop(enum bare_stop why);
 
 /* run.c */
-/** Boot (or reboot) the VM's machine; fails the system if it cannot. */
-void bare_boot(struct bare_vm *vm);
-/** Prepare the vCPU for its next entry, waiting until it can run. Returns it, for bare_enter_guest.
+/** Serve, sleep, boot VMs, until there is a vCPU to enter; that is returned, for bare_enter_guest.
  */
-struct bare_vcpu *bare_resume(struct bare_vcpu *v);
-/** A bad system, not a bug: one line to the user, and stop. */
-_Noreturn void bare_fail(const struct vmm_diag *diag);
+struct bare_vcpu *bare_run(struct bare_cpu *cpu);

@@ -46,6 +46,7 @@ void bare_cpu_init(struct bare_cpu *cpu)
     sysreg_write(mdcr_el2, (sysreg_read(mdcr_el2) & MDCR_HPMN) | MDCR_TRAPS);
     sysreg_write(cnthctl_el2, CNTHCTL_EL1PCTEN);
     sysreg_write(vpidr_el2, sysreg_read(midr_el1));
+    sysreg_write(cntv_ctl_el0, 0);
     isb();
 }
 
@@ -69,22 +70,29 @@ enum vmm_lr_state vmm_host_lr_state(struct vmm_vcpu *vcpu, unsigned n)
 
 void vmm_host_lr_write(struct vmm_vcpu *vcpu, unsigned n, const struct vmm_lr *lr)
 {
-    (void)vcpu;
+    struct bare_vcpu *v = vcpu->host;
+
+    v->gic.used |= UINT32_C(1) << n;
     bare_gic->lr_write(n, lr);
 }
 
 void vmm_host_lr_notify_empty(struct vmm_vcpu *vcpu, bool on)
 {
-    (void)vcpu;
+    struct bare_vcpu *v = vcpu->host;
+
+    v->gic.notify = on;
     bare_gic->notify_empty(on);
 }
 
+/* There is but one: the virtual timer's. */
 void vmm_host_private_irq_ack(struct vmm_vcpu *vcpu, uint32_t intid)
 {
-    const struct bare_vcpu *v = vcpu->host;
+    struct bare_vcpu *v = vcpu->host;
 
-    if (v->resident) { /* Else its CPU unmasks it when it takes the vCPU in. */
-        bare_gic->enable(intid, true);
+    (void)intid;
+    v->vtimer_masked = false;
+    if (v->resident) {
+        bare_irq_vtimer(v->cpu, true);
     }
 }
 

@@ -54,12 +54,6 @@ static void init(void)
     host_io_write32(bare_platform.gicd + GICD_CTLR, 1);
 }
 
-static void init_cpu(void)
-{
-    host_io_write32(bare_platform.gicc + GICC_PMR, 0xff);
-    host_io_write32(bare_platform.gicc + GICC_CTLR, 1);
-}
-
 static uint32_t ack(void)
 {
     return host_io_read32(bare_platform.gicc + GICC_IAR);
@@ -103,16 +97,45 @@ static void notify_empty(bool on)
     host_io_write32(bare_platform.gich + GICH_HCR, (uint32_t)(HCR_EN | (on ? HCR_NPIE : 0)));
 }
 
-static void reset_guest(void)
+static void clear_lrs(void)
 {
-    static const struct vmm_lr none;
-
-    for (unsigned i = 0; i < lr_count(); i++) {
-        lr_write(i, &none);
+    for (unsigned n = 0; n < lr_count(); n++) {
+        host_io_write32(bare_platform.gich + GICH_LR + 4 * n, 0);
     }
-    host_io_write32(bare_platform.gich + GICH_VMCR, 0);
-    host_io_write32(bare_platform.gich + GICH_APR, 0);
     notify_empty(false);
+}
+
+static void init_cpu(void)
+{
+    host_io_write32(bare_platform.gicc + GICC_PMR, 0xff);
+    host_io_write32(bare_platform.gicc + GICC_CTLR, 1);
+    clear_lrs();
+}
+
+static void save(struct bare_gic_state *state)
+{
+    for (uint32_t left = state->used; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+        uintptr_t lr = bare_platform.gich + GICH_LR + 4 * n;
+
+        state->lr[n] = host_io_read32(lr);
+        host_io_write32(lr, 0);
+    }
+    state->vmcr = host_io_read32(bare_platform.gich + GICH_VMCR);
+    state->apr[0] = host_io_read32(bare_platform.gich + GICH_APR);
+    notify_empty(false);
+}
+
+static void load(const struct bare_gic_state *state)
+{
+    host_io_write32(bare_platform.gich + GICH_VMCR, state->vmcr);
+    host_io_write32(bare_platform.gich + GICH_APR, state->apr[0]);
+    for (uint32_t left = state->used; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+
+        host_io_write32(bare_platform.gich + GICH_LR + 4 * n, (uint32_t)state->lr[n]);
+    }
+    notify_empty(state->notify);
 }
 
 const struct bare_gic bare_gicv2 = {
@@ -127,5 +150,6 @@ const struct bare_gic bare_gicv2 = {
     .lr_state = lr_state,
     .lr_write = lr_write,
     .notify_empty = notify_empty,
-    .reset_guest = reset_guest,
+    .save = save,
+    .load = load,
 };

@@ -72,20 +72,6 @@ static void init(void)
     host_io_write32(bare_platform.gicd + GICD_CTLR, GICD_CTLR_ARE | GICD_CTLR_ENABLE_GRP1);
 }
 
-static void init_cpu(void)
-{
-    uintptr_t waker = redistributor() + GICR_WAKER;
-
-    sysreg_write(ICC_SRE_EL2, SRE_ALL);
-    isb();
-    host_io_write32(waker, host_io_read32(waker) & ~(uint32_t)GICR_WAKER_SLEEP);
-    while ((host_io_read32(waker) & GICR_WAKER_CHILDREN_ASLEEP) != 0) {
-    }
-    sysreg_write(ICC_PMR_EL1, 0xff);
-    sysreg_write(ICC_IGRPEN1_EL1, 1);
-    isb();
-}
-
 static uint32_t ack(void)
 {
     uint32_t intid = (uint32_t)sysreg_read(ICC_IAR1_EL1);
@@ -169,33 +155,85 @@ static void notify_empty(bool on)
     sysreg_write(ICH_HCR_EL2, HCR_EN | (on ? HCR_NPIE : 0));
 }
 
+static void clear_lrs(void)
+{
+    for (unsigned n = 0; n < lr_count(); n++) {
+        raw_write(n, 0);
+    }
+    notify_empty(false);
+}
+
+static void init_cpu(void)
+{
+    uintptr_t waker = redistributor() + GICR_WAKER;
+
+    sysreg_write(ICC_SRE_EL2, SRE_ALL);
+    isb();
+    host_io_write32(waker, host_io_read32(waker) & ~(uint32_t)GICR_WAKER_SLEEP);
+    while ((host_io_read32(waker) & GICR_WAKER_CHILDREN_ASLEEP) != 0) {
+    }
+    sysreg_write(ICC_PMR_EL1, 0xff);
+    sysreg_write(ICC_IGRPEN1_EL1, 1);
+    clear_lrs();
+    isb();
+}
+
 /* ICH_AP0R<n> and ICH_AP1R<n>: as many as the preemption bits need, 5 bits: 1, 6: 2, 7: 4. */
-static void clear_active_priorities(void)
+static unsigned apr_count(void)
 {
     unsigned bits = (unsigned)FIELD_GET(VTR_PRE_BITS, sysreg_read(ICH_VTR_EL2)) + 1;
 
-    sysreg_write(S3_4_C12_C8_0, 0);
-    sysreg_write(S3_4_C12_C9_0, 0);
-    if (bits > 5) {
-        sysreg_write(S3_4_C12_C8_1, 0);
-        sysreg_write(S3_4_C12_C9_1, 0);
-    }
-    if (bits > 6) {
-        sysreg_write(S3_4_C12_C8_2, 0);
-        sysreg_write(S3_4_C12_C9_2, 0);
-        sysreg_write(S3_4_C12_C8_3, 0);
-        sysreg_write(S3_4_C12_C9_3, 0);
-    }
+    return bits > 6 ? 4 : bits > 5 ? 2 : 1;
 }
 
-static void reset_guest(void)
+/* clang-format off */
+#define EACH_APR(X)                                 \
+    X(0, S3_4_C12_C8_0, S3_4_C12_C9_0)              \
+    X(1, S3_4_C12_C8_1, S3_4_C12_C9_1)              \
+    X(2, S3_4_C12_C8_2, S3_4_C12_C9_2)              \
+    X(3, S3_4_C12_C8_3, S3_4_C12_C9_3)
+/* clang-format on */
+
+static void save(struct bare_gic_state *state)
 {
-    for (unsigned i = 0; i < lr_count(); i++) {
-        raw_write(i, 0);
+    unsigned aprs = apr_count();
+
+    isb();
+    for (uint32_t left = state->used; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+
+        state->lr[n] = raw_read(n);
+        raw_write(n, 0);
     }
-    clear_active_priorities();
-    sysreg_write(ICH_VMCR_EL2, 0);
+    state->vmcr = (uint32_t)sysreg_read(ICH_VMCR_EL2);
+#define SAVE(n, ap0, ap1)                                   \
+    if (n < aprs) {                                         \
+        state->apr[2 * n] = (uint32_t)sysreg_read(ap0);     \
+        state->apr[2 * n + 1] = (uint32_t)sysreg_read(ap1); \
+    }
+    EACH_APR(SAVE)
+#undef SAVE
     notify_empty(false);
+}
+
+static void load(const struct bare_gic_state *state)
+{
+    unsigned aprs = apr_count();
+
+    sysreg_write(ICH_VMCR_EL2, state->vmcr);
+#define LOAD(n, ap0, ap1)                         \
+    if (n < aprs) {                               \
+        sysreg_write(ap0, state->apr[2 * n]);     \
+        sysreg_write(ap1, state->apr[2 * n + 1]); \
+    }
+    EACH_APR(LOAD)
+#undef LOAD
+    for (uint32_t left = state->used; left != 0; left &= left - 1) {
+        unsigned n = (unsigned)__builtin_ctz(left);
+
+        raw_write(n, state->lr[n]);
+    }
+    notify_empty(state->notify);
     isb();
 }
 
@@ -211,5 +249,6 @@ const struct bare_gic bare_gicv3 = {
     .lr_state = lr_state,
     .lr_write = lr_write,
     .notify_empty = notify_empty,
-    .reset_guest = reset_guest,
+    .save = save,
+    .load = load,
 };

@@ -41,6 +41,7 @@ void bare_gic_init_cpu(void)
         bare_gic->route(own[i]);
         bare_gic->enable(own[i], true);
     }
+    bare_this_cpu()->vtimer_on = true;
 }
 
 enum vmm_err bare_irq_register(uint32_t intid, bare_event_fn fn, void *cookie)
@@ -54,28 +55,35 @@ enum vmm_err bare_irq_register(uint32_t intid, bare_event_fn fn, void *cookie)
     return VMM_OK;
 }
 
-static bool is_private(uint32_t intid)
+void bare_irq_vtimer(struct bare_cpu *cpu, bool on)
 {
-    const struct bare_platform *p = &bare_platform;
-
-    return intid == p->vtimer_intid || intid == p->maintenance_intid || intid == p->hyp_timer_intid;
+    if (cpu->vtimer_on != on) {
+        bare_gic->enable(bare_platform.vtimer_intid, on);
+        cpu->vtimer_on = on;
+    }
 }
 
-/* The guest's timer line stays high until the guest has looked: masked here until it was
- * acknowledged. */
-static void handle_private(struct bare_vcpu *v, uint32_t intid)
+/* The line stays high until the guest has looked: masked here until it was acknowledged. */
+static void vtimer_fired(struct bare_cpu *cpu, struct bare_vcpu *v)
 {
-    const struct bare_platform *p = &bare_platform;
+    bare_irq_vtimer(cpu, false);
+    v->vtimer_masked = true;
+    vmm_vcpu_private_irq(v->vcpu, bare_platform.vtimer_intid);
+}
 
+/* An interrupt of a vCPU that has left the CPU meanwhile is nobody's. */
+static void handle_current(struct bare_cpu *cpu, uint32_t intid)
+{
+    struct bare_vcpu *v = cpu->current;
+
+    if (v == &bare_nobody) {
+        return;
+    }
     bare_lock(&v->vm->lock);
-    if (intid == p->vtimer_intid) {
-        bare_gic->enable(intid, false);
-        vmm_vcpu_private_irq(v->vcpu, intid);
-    } else if (intid == p->maintenance_intid) {
-        vmm_vcpu_maintenance(v->vcpu);
+    if (intid == bare_platform.vtimer_intid) {
+        vtimer_fired(cpu, v);
     } else {
-        sysreg_write(cnthp_ctl_el2, 0);
-        vmm_vcpu_timer(v->vcpu);
+        vmm_vcpu_maintenance(v->vcpu);
     }
     bare_unlock(&v->vm->lock);
 }
@@ -89,22 +97,30 @@ static void handle_shared(uint32_t intid)
     }
 }
 
+static void handle(struct bare_cpu *cpu, uint32_t intid)
+{
+    const struct bare_platform *p = &bare_platform;
+
+    if (intid == p->vtimer_intid || intid == p->maintenance_intid) {
+        handle_current(cpu, intid);
+    } else if (intid == p->hyp_timer_intid) {
+        bare_timer_irq(cpu);
+    } else {
+        handle_shared(intid);
+    }
+}
+
 /*
  * One interrupt a call: what is pending after it is taken on the next entry to the guest, which
- * the hardware leaves at once, or by the caller's loop while the vCPU waits.
+ * the hardware leaves at once, or when the CPU is about to sleep.
  */
-void bare_irq(struct bare_vcpu *v)
+void bare_irq(struct bare_cpu *cpu)
 {
     uint32_t acknowledged = bare_gic->ack();
     uint32_t intid = acknowledged & INTID_MASK;
 
-    if (intid >= FIRST_SPECIAL_INTID) {
-        return;
+    if (intid < FIRST_SPECIAL_INTID) {
+        handle(cpu, intid);
+        bare_gic->eoi(acknowledged);
     }
-    if (is_private(intid)) {
-        handle_private(v, intid);
-    } else {
-        handle_shared(intid);
-    }
-    bare_gic->eoi(acknowledged);
 }

@@ -24,6 +24,9 @@ static bool counting;
 
 void bare_pmu_start(void)
 {
+    if (counting) {
+        return;
+    }
     counting = (sysreg_read(pmceid0_el0) & BIT(INST_RETIRED)) != 0;
     if (!counting) {
         return;

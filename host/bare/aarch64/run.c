@@ -1,133 +1,140 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* From one exit of the guest to its next entry. */
+/* From one exit of a guest to the next entry, of the same vCPU or another. */
 #include "bare.h"
 
 #include <vmm/assert.h>
 #include <vmm/bits.h>
-#include <vmm/host.h>
 
 #include "sysreg.h"
 
 #define HPFAR_FIPA BITS(43, 4)
 #define PAGE_OFFSET BITS(11, 0)
 
-void bare_boot(struct bare_vm *vm)
+static bool has_todo(const struct bare_cpu *cpu)
 {
-    struct vmm_diag diag;
-
-    if (vmm_machine_boot(&vm->machine, &diag) != VMM_OK) {
-        bare_fail(&diag);
-    }
+    return __atomic_load_n(&cpu->todo, __ATOMIC_RELAXED) != 0;
 }
 
-static bool executes(const struct bare_vm *vm)
+/* With the VM's lock held, given up if this succeeds. False: the vCPU is not to run, or something
+ * is to be done before. */
+static inline bool try_enter(struct bare_vcpu *v)
 {
-    for (size_t i = 0; i < vm->machine.vm.vcpu_count; i++) {
-        if (vm->vcpu[i].in_guest) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Memory must not change under a vCPU that executes: the last one to leave reboots. */
-static void end_or_reboot(struct bare_vm *vm)
-{
-    switch (vm->machine.vm.state) {
-    case VMM_VM_OFF:
-        bare_pmu_report();
-        bare_stop(BARE_STOP_OFF);
-    case VMM_VM_CRASHED:
-        bare_stop(BARE_STOP_GUEST_CRASHED);
-    case VMM_VM_RESET_REQUESTED:
-        if (!executes(vm)) {
-            bare_boot(vm);
-        }
-        break;
-    default:
-        break;
-    }
-}
-
-/* A VM that this CPU serves has been signalled. */
-static bool signalled(const struct bare_vcpu *v)
-{
-    return __atomic_load_n(&v->cpu->todo, __ATOMIC_RELAXED) != 0;
-}
-
-/*
- * Sleep, without the lock, until an interrupt comes. The list registers are brought up to date
- * first: one that the guest ended right before its WFI would ask for maintenance for ever.
- */
-static void idle(struct bare_vcpu *v)
-{
-    if (v->vcpu->state == VMM_VCPU_WAITING) {
-        vmm_vcpu_prepare(v->vcpu);
-    } else if (v->vcpu->state == VMM_VCPU_OFF && v->resident) {
-        bare_vcpu_let_go(v);
-    }
-    bare_unlock(&v->vm->lock);
-    if (!signalled(v)) {
-        wfi();
-        bare_irq(v);
-    }
-    bare_lock(&v->vm->lock);
-}
-
-/* Functions of channels are called without the lock of the VM that happens to run here. */
-static void serve(struct bare_vcpu *v)
-{
-    bare_unlock(&v->vm->lock);
-    bare_serve(v->cpu);
-    bare_lock(&v->vm->lock);
-}
-
-/* With the VM's lock held: until the vCPU can run. */
-static void wait(struct bare_vcpu *v)
-{
-    while (v->vcpu->state != VMM_VCPU_RUNNING || signalled(v)) {
-        if (signalled(v)) {
-            serve(v);
-            continue;
-        }
-        end_or_reboot(v->vm);
-        if (v->vcpu->state != VMM_VCPU_RUNNING) {
-            idle(v);
-        }
-    }
-    if (!v->resident) {
-        bare_vcpu_take_in(v);
-    }
-}
-
-/* With the VM's lock held, which it gives up. False: it cannot run before wait() was called. */
-static bool try_resume(struct bare_vcpu *v)
-{
-    if (v->vcpu->state != VMM_VCPU_RUNNING || !v->resident) {
+    if (!vmm_vcpu_runs(v->vcpu)) {
         return false;
     }
     vmm_vcpu_prepare(v->vcpu);
-    if (signalled(v)) {
+    if (has_todo(v->cpu)) {
         return false;
     }
-    v->in_guest = true;
+    __atomic_store_n(&v->in_guest, true, __ATOMIC_RELAXED);
     bare_unlock(&v->vm->lock);
     return true;
 }
 
-/* Out of line: most exits do not come here, and need not save registers for it. */
-__attribute__((noinline)) static struct bare_vcpu *resume(struct bare_vcpu *v)
+/* May its registers stay in the CPU while it does not run there? Most often it is the next to. */
+static bool may_stay(const struct bare_vcpu *v)
 {
-    do {
-        wait(v);
-    } while (!try_resume(v));
-    return v;
+    return vmm_vcpu_is_on(v->vcpu) && !v->vcpu->vm->paused;
 }
 
-struct bare_vcpu *bare_resume(struct bare_vcpu *v)
+/* With the VM's lock held. */
+static void put_away(struct bare_cpu *cpu, struct bare_vcpu *v)
 {
+    bare_vcpu_save(cpu, v);
+    bare_unbind(v);
+    bare_timer_watch(v);
+    bare_life_check(v->vm);
+}
+
+/* With the VM's lock held: what runs here does not want to, unless the end of its life is to be
+ * seen to. The list registers of one that waits are brought up to date: an interrupt that the guest
+ * ended right before its WFI would ask for maintenance for ever. */
+static void rest(struct bare_cpu *cpu, struct bare_vcpu *v)
+{
+    if (v->resident && may_stay(v)) {
+        vmm_vcpu_prepare(v->vcpu);
+    }
+    if (vmm_vcpu_runs(v->vcpu)) {
+        return;
+    }
+    bare_block(cpu);
+    if (v->resident && !may_stay(v)) {
+        put_away(cpu, v);
+    }
+    bare_life_check(v->vm);
+}
+
+static void evict(struct bare_cpu *cpu)
+{
+    struct bare_vcpu *v = cpu->current;
+
     bare_lock(&v->vm->lock);
-    return resume(v);
+    put_away(cpu, v);
+    bare_unlock(&v->vm->lock);
+}
+
+/* The vCPU has this CPU. True: it is to be entered. */
+static bool enter(struct bare_cpu *cpu, struct bare_vcpu *v)
+{
+    if (cpu->current != v && cpu->current != &bare_nobody) {
+        evict(cpu);
+    }
+    bare_lock(&v->vm->lock);
+    if (v == v->vm->vcpu && bare_life_ready(v->vm)) {
+        bare_life_step(v->vm);
+        if (!bare_life_ready(v->vm)) {
+            rest(cpu, v);
+        }
+    } else if (!vmm_vcpu_runs(v->vcpu)) {
+        rest(cpu, v);
+    } else {
+        if (!v->resident) {
+            bare_vcpu_load(cpu, v);
+        }
+        if (try_enter(v)) {
+            return true;
+        }
+    }
+    bare_unlock(&v->vm->lock);
+    return false;
+}
+
+static void idle(struct bare_cpu *cpu)
+{
+    if (cpu->current != &bare_nobody && !may_stay(cpu->current)) {
+        evict(cpu);
+    } else if (!has_todo(cpu)) {
+        wfi();
+        bare_irq(cpu);
+    }
+}
+
+struct bare_vcpu *bare_run(struct bare_cpu *cpu)
+{
+    for (;;) {
+        struct bare_vcpu *v;
+
+        bare_serve(cpu);
+        v = bare_pick(cpu);
+        if (v == NULL) {
+            idle(cpu);
+        } else if (enter(cpu, v)) {
+            return v;
+        }
+    }
+}
+
+/* With the VM's lock held, which it gives up. Out of line: most exits do not come here, and need
+ * not save registers for it. */
+__attribute__((noinline)) static struct bare_vcpu *leave(struct bare_vcpu *v)
+{
+    struct bare_cpu *cpu = v->cpu;
+
+    if (!vmm_vcpu_runs(v->vcpu)) {
+        rest(cpu, v);
+    }
+    bare_unlock(&v->vm->lock);
+    return bare_run(cpu);
 }
 
 static void synchronous(struct bare_vcpu *v)
@@ -148,13 +155,13 @@ struct bare_vcpu *bare_guest_exit(struct bare_vcpu *v, uint64_t kind);
 struct bare_vcpu *bare_guest_exit(struct bare_vcpu *v, uint64_t kind)
 {
     vmm_assert(kind != EXIT_OTHER);
+    __atomic_store_n(&v->in_guest, false, __ATOMIC_RELAXED);
     if (kind == EXIT_IRQ) {
-        bare_irq(v);
+        bare_irq(v->cpu);
     }
     bare_lock(&v->vm->lock);
-    v->in_guest = false;
     if (kind == EXIT_SYNC) {
         synchronous(v);
     }
-    return try_resume(v) ? v : resume(v);
+    return try_enter(v) ? v : leave(v);
 }

@@ -18,23 +18,12 @@ enum vmm_err bare_vm_channel(struct bare_vm *vm, bare_event_fn fn, void *cookie,
     return VMM_OK;
 }
 
-/* The CPU of vCPU 0 serves the VM. */
-static struct bare_cpu *server(struct bare_vm *vm)
-{
-    return vm->vcpu[0].cpu;
-}
-
+/* The CPU that vCPU 0 is on, or was on last, serves the VM. */
 void bare_vm_signal(struct bare_vm *vm, unsigned channel)
 {
-    struct bare_cpu *cpu = server(vm);
-    uint32_t bit = UINT32_C(1) << vm->index;
-
     vmm_assert(channel < vm->channel_count);
     __atomic_fetch_or(&vm->signals, UINT64_C(1) << channel, __ATOMIC_RELEASE);
-    if ((__atomic_fetch_or(&cpu->todo, bit, __ATOMIC_RELEASE) & bit) == 0 &&
-        cpu != bare_this_cpu()) {
-        bare_gic->send_sgi(cpu->id);
-    }
+    bare_tell(vm->vcpu[0].cpu, UINT32_C(1) << vm->index);
 }
 
 static void serve(struct bare_vm *vm)
@@ -48,6 +37,7 @@ static void serve(struct bare_vm *vm)
         channel->fn(channel->cookie);
     }
     vmm_vm_settle(&vm->machine.vm);
+    bare_life_check(vm);
     bare_unlock(&vm->lock);
 }
 
@@ -55,7 +45,10 @@ void bare_serve(struct bare_cpu *cpu)
 {
     uint32_t left = __atomic_exchange_n(&cpu->todo, 0, __ATOMIC_ACQUIRE);
 
-    for (; left != 0; left &= left - 1) {
+    if ((left & BARE_TODO_TIMER) != 0) {
+        bare_timer_expire(cpu);
+    }
+    for (left &= ~(BARE_TODO_TIMER | BARE_TODO_PICK); left != 0; left &= left - 1) {
         serve(bare_vm_at((unsigned)__builtin_ctz(left)));
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* The other CPUs of the machine: started by PSCI (DEN 0022, 5.6), each with one vCPU of its own. */
+/* The other CPUs of the machine: started by PSCI (DEN 0022, 5.6). */
 #include "bare.h"
 
 #include <vmm/assert.h>
@@ -17,7 +17,7 @@ struct bare_vcpu *bare_secondary_main(struct bare_cpu *cpu)
 {
     bare_cpu_init(cpu);
     bare_gic_init_cpu();
-    return bare_resume(cpu->current);
+    return bare_run(cpu);
 }
 
 void bare_smp_start(struct bare_cpu *cpu)
@@ -30,14 +30,4 @@ void bare_smp_start(struct bare_cpu *cpu)
     dsb_sy();
     __asm__ volatile("smc #0" : "+r"(x0), "+r"(x1), "+r"(x2), "+r"(x3) : : "memory");
     vmm_assert(x0 == 0);
-}
-
-/* The interrupt alone matters: it makes the CPU leave its guest, or wake up. */
-__attribute__((noinline)) void vmm_host_vcpu_kick(struct vmm_vcpu *vcpu)
-{
-    const struct bare_vcpu *v = vcpu->host;
-
-    if (v->cpu != bare_this_cpu()) {
-        bare_gic->send_sgi(v->cpu->id);
-    }
 }

@@ -25,6 +25,7 @@
 #define VTCR                                                                    \
     (BIT(31) | (UINT64_C(3) << 12) | (UINT64_C(1) << 10) | (UINT64_C(1) << 8) | \
      (UINT64_C(1) << 6) | 25u)
+#define VTTBR_VMID BITS(55, 48)
 #define VTCR_PS_40BIT (UINT64_C(2) << 16)
 
 static unsigned index_at(uint64_t ipa, unsigned level)
@@ -86,14 +87,20 @@ enum vmm_err bare_stage2_init(struct bare_vm *vm, struct vmm_diag *diag)
     if (!ok) {
         return vmm_fail(diag, VMM_ERR_NO_SPACE, "ram: no memory left for stage-2 tables");
     }
+    dsb_sy(); /* Table walks of any CPU see it. */
     vm->stage2 = l1;
     return VMM_OK;
 }
 
-void bare_stage2_enter(const struct bare_vm *vm)
+/* The VMID tells the VMs' translations apart; 0 is nobody's. */
+void bare_stage2_enter(struct bare_cpu *cpu, const struct bare_vm *vm)
 {
-    dsb_sy();
-    sysreg_write(vtcr_el2, VTCR | VTCR_PS_40BIT);
-    sysreg_write(vttbr_el2, (uint64_t)vm->stage2);
-    __asm__ volatile("isb\n\ttlbi vmalls12e1\n\tdsb nsh\n\tisb" : : : "memory");
+    if (cpu->stage2 == NULL) {
+        sysreg_write(vtcr_el2, VTCR | VTCR_PS_40BIT);
+    }
+    if (cpu->stage2 != vm) {
+        sysreg_write(vttbr_el2,
+                     FIELD_PREP(VTTBR_VMID, (uint64_t)vm->index + 1) | (uint64_t)vm->stage2);
+        cpu->stage2 = vm;
+    }
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The registers of a vCPU. While it is resident they are in the hardware of its CPU; after a reset,
- * which another CPU may ask for, they are in `sys` until its own CPU takes it in.
+ * The registers of a vCPU: in a CPU (then it is resident there, whether it runs or not), or in its
+ * structure.
  */
 #include "bare.h"
 
@@ -32,10 +32,10 @@
     X(CNTV_CVAL_EL0, cntv_cval_el0)
 
 /* The same, but nobody above the host asks for them. */
-#define EACH_PRIVATE_SYSREG(X)                                                                 \
-    X(cpacr_el1)      X(mair_el1)       X(amair_el1)      X(afsr0_el1)      X(afsr1_el1)       \
-    X(par_el1)        X(contextidr_el1) X(tpidr_el1)      X(tpidr_el0)      X(tpidrro_el0)     \
-    X(csselr_el1)     X(cntkctl_el1)    X(mdscr_el1)
+#define EACH_PRIVATE_SYSREG(X)                                                                     \
+    X(0, cpacr_el1)  X(1, mair_el1)      X(2, amair_el1)  X(3, afsr0_el1)  X(4, afsr1_el1)          \
+    X(5, par_el1)    X(6, contextidr_el1) X(7, tpidr_el1) X(8, tpidr_el0)  X(9, tpidrro_el0)        \
+    X(10, csselr_el1) X(11, cntkctl_el1) X(12, mdscr_el1)
 
 /* ID registers S3_0_C0_C<crm>_<op2>. */
 #define EACH_OP2(X, crm) \
@@ -45,42 +45,75 @@
     EACH_OP2(X, 5) EACH_OP2(X, 6) EACH_OP2(X, 7)
 /* clang-format on */
 
+struct bare_vcpu bare_nobody;
+
 void vmm_host_vcpu_reset(struct vmm_vcpu *vcpu)
 {
     struct bare_vcpu *v = vcpu->host;
 
+    vmm_assert(!v->resident);
     memset(v->reg, 0, sizeof(v->reg));
     memset(v->sys, 0, sizeof(v->sys));
+    memset(v->private, 0, sizeof(v->private));
     memset(v->q, 0, sizeof(v->q));
     v->fpcr = 0;
     v->fpsr = 0;
-    v->fp_live = 0;
-    v->resident = false;
+    v->gic = (struct bare_gic_state) { 0 };
+    v->vtimer_masked = false;
+    v->vtimer_deadline = UINT64_MAX;
+    v->fresh = true;
 }
 
-void bare_vcpu_take_in(struct bare_vcpu *v)
+/*
+ * What this CPU has cached of the guest's stage 1 may be another vCPU's view of it: guests may use
+ * their ASIDs for each vCPU as they like. After a reset nothing that any CPU has cached is right.
+ */
+static void forget_cached(struct bare_cpu *cpu, struct bare_vcpu *v)
 {
-#define LOAD(slot, name) sysreg_write(name, v->sys[VMM_REG_##slot - BARE_SYS_FIRST]);
-#define ZERO(name) sysreg_write(name, 0);
-    EACH_SYSREG(LOAD)
-    EACH_PRIVATE_SYSREG(ZERO)
-#undef ZERO
-#undef LOAD
-    v->fp_live = 0;
+    const struct bare_vcpu **last = &v->vm->last[cpu->id];
+
+    if (v->fresh) {
+        __asm__ volatile("tlbi vmalls12e1is\n\tic ialluis\n\tdsb sy\n\tisb" : : : "memory");
+    } else if (*last != v) {
+        __asm__ volatile("tlbi vmalle1\n\tic iallu\n\tdsb nsh\n\tisb" : : : "memory");
+    }
+    v->fresh = false;
+    *last = v;
+}
+
+void bare_vcpu_load(struct bare_cpu *cpu, struct bare_vcpu *v)
+{
+    v->cpu = cpu;
+    v->host_sp = cpu->stack_top;
     v->resident = true;
-    bare_stage2_enter(v->vm);
-    bare_gic->reset_guest();
-    bare_gic->enable(bare_platform.vtimer_intid, true);
-    sysreg_write(cnthp_ctl_el2, 0);
-    __asm__ volatile("tlbi vmalls12e1\n\tic iallu\n\tdsb sy\n\tisb" : : : "memory");
+    cpu->current = v;
+    bare_stage2_enter(cpu, v->vm);
+#define LOAD(slot, name) sysreg_write(name, v->sys[VMM_REG_##slot - BARE_SYS_FIRST]);
+#define LOAD_PRIVATE(n, name) sysreg_write(name, v->private[n]);
+    EACH_SYSREG(LOAD)
+    EACH_PRIVATE_SYSREG(LOAD_PRIVATE)
+#undef LOAD_PRIVATE
+#undef LOAD
+    bare_gic->load(&v->gic);
+    forget_cached(cpu, v);
+    bare_timer_watch(v);
+    bare_irq_vtimer(cpu, !v->vtimer_masked);
 }
 
-void bare_vcpu_let_go(struct bare_vcpu *v)
+/* The virtual timer is turned off: its interrupt would be the next vCPU's. */
+void bare_vcpu_save(struct bare_cpu *cpu, struct bare_vcpu *v)
 {
-    v->resident = false;
-    bare_gic->reset_guest();
+#define SAVE(slot, name) v->sys[VMM_REG_##slot - BARE_SYS_FIRST] = sysreg_read(name);
+#define SAVE_PRIVATE(n, name) v->private[n] = sysreg_read(name);
+    EACH_SYSREG(SAVE)
+    EACH_PRIVATE_SYSREG(SAVE_PRIVATE)
+#undef SAVE_PRIVATE
+#undef SAVE
     sysreg_write(cntv_ctl_el0, 0);
-    sysreg_write(cnthp_ctl_el2, 0);
+    bare_gic->save(&v->gic);
+    bare_fp_save(v);
+    v->resident = false;
+    cpu->current = &bare_nobody;
 }
 
 static uint64_t id_read(uint32_t reg)
@@ -133,6 +166,7 @@ uint64_t vmm_host_reg_read(struct vmm_vcpu *vcpu, uint32_t reg)
     if (!v->resident && reg - BARE_SYS_FIRST < BARE_SYS_COUNT) {
         return v->sys[reg - BARE_SYS_FIRST];
     }
+    vmm_assert(!v->resident || v->cpu == bare_this_cpu());
     return hardware_read(reg);
 }
 
@@ -143,6 +177,7 @@ void vmm_host_reg_write(struct vmm_vcpu *vcpu, uint32_t reg, uint64_t value)
     if (reg <= VMM_REG_PSTATE) {
         v->reg[reg] = value;
     } else if (v->resident) {
+        vmm_assert(v->cpu == bare_this_cpu());
         hardware_write(reg, value);
     } else {
         vmm_assert(reg - BARE_SYS_FIRST < BARE_SYS_COUNT);

@@ -144,22 +144,14 @@ load_fp:
     str x1, [x0, #VCPU_FP_LIVE]
     b fp_loaded
 
-/* The host touched a vector register: save the guest's, then let the host go on. */
-host_sync:
-    sub sp, sp, #32
-    stp x0, x1, [sp]
-    str x2, [sp, #16]
-    mrs x0, esr_el2
-    lsr x0, x0, #EC_SHIFT
-    cmp x0, #EC_FP
-    b.ne host_sync_crash
-    ldr x0, =CPTR_GUEST
-    msr cptr_el2, x0
+/* x0: struct bare_vcpu. The host's own use does not trap after it, until the next exit. */
+.global bare_fp_save
+bare_fp_save:
+    ldr x1, =CPTR_GUEST
+    msr cptr_el2, x1
     isb
-    mrs x0, tpidr_el2
-    ldr x0, [x0, #CPU_CURRENT]
     ldr x1, [x0, #VCPU_FP_LIVE]
-    cbz x1, 1f /* Reset meanwhile: what the registers hold is nobody's. */
+    cbz x1, 1f
     add x2, x0, #VCPU_Q
     all_q stp
     mrs x1, fpcr
@@ -167,7 +159,21 @@ host_sync:
     str x1, [x0, #VCPU_FPCR]
     str x2, [x0, #VCPU_FPSR]
     str xzr, [x0, #VCPU_FP_LIVE]
-1:  ldr x2, [sp, #16]
+1:  ret
+
+/* The host touched a vector register: save the guest's, then let the host go on. */
+host_sync:
+    sub sp, sp, #32
+    stp x0, x1, [sp]
+    stp x2, x30, [sp, #16]
+    mrs x0, esr_el2
+    lsr x0, x0, #EC_SHIFT
+    cmp x0, #EC_FP
+    b.ne host_sync_crash
+    mrs x0, tpidr_el2
+    ldr x0, [x0, #CPU_CURRENT]
+    bl bare_fp_save
+    ldp x2, x30, [sp, #16]
     ldp x0, x1, [sp]
     add sp, sp, #32
     eret

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The in-tree host on QEMU's `virt`, at EL2."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vessel import tree
 from vessel.description import Description
 from vessel.errors import Problem
-from vessel.schema import MIB, Vm, format_size
+from vessel.schema import MAX_CPUS, MIB, format_size
 
 if TYPE_CHECKING:
     from vessel.hosts import Machine
@@ -16,51 +17,79 @@ if TYPE_CHECKING:
 # its image is linked between RAM_BASE and PACK_BASE, and it finds the pack at PACK_BASE.
 RAM_BASE = 0x4000_0000
 PACK_BASE = 0x4400_0000
-HOST_MEMORY = 96 * MIB  # PACK_BASE - RAM_BASE, and room to align each guest's RAM.
-MEMORY_UNIT = 2 * MIB
+HOST_MEMORY = 80 * MIB  # PACK_BASE - RAM_BASE, and more than the host needs for itself.
+VM_MEMORY = 1 * MIB  # What the host keeps of a VM, and its translation tables.
+MEMORY_UNIT = 2 * MIB  # Each region of a guest's RAM is aligned to this.
 IMAGE = "aarch64/vessel-vmm.elf"
 
-MAX_VMS = 1
 # QEMU's `virt` has room for this much RAM at RAM_BASE.
 MAX_MEMORY = 255 << 30
 
 
+def _up(size: int) -> int:
+    return -(-size // MEMORY_UNIT) * MEMORY_UNIT
+
+
 def _memory(description: Description, pack_size: int) -> int:
     """RAM that QEMU's machine needs."""
-    need = sum(vm.ram_size for vm in description.system.vm.values()) + pack_size + HOST_MEMORY
-    return -(-need // MEMORY_UNIT) * MEMORY_UNIT
+    need = HOST_MEMORY + _up(pack_size)
+    for vm in description.system.vm.values():
+        need += VM_MEMORY + sum(_up(region.size) for region in vm.memory)
+    return _up(need) + MEMORY_UNIT
+
+
+def _cpus(description: Description) -> int:
+    """CPUs of QEMU's machine: one for each virtual CPU, as far as there are so many."""
+    system = description.system
+    return system.host.cpus or min(MAX_CPUS, sum(vm.cpus for vm in system.vm.values()))
 
 
 class Bare:
-    """Runs one VM today, each vCPU on a CPU of its own."""
+    """Runs all VMs; virtual CPUs that are not pinned share the CPUs."""
 
     name = "bare"
 
     def limits(self, description: Description) -> list[Problem]:
-        """What of the description this host cannot run today."""
-        origin, vms = description.origin, description.system.vm
-        problems = []
-        if len(vms) > MAX_VMS:
-            names = ", ".join(vms)
-            text = f"{len(vms)} VMs ({names}), but this host runs exactly one today"
-            problems.append(Problem(origin.where(("vm",)), text, "keep one table [vm.NAME]"))
-        if _memory(description, 0) > MAX_MEMORY:
-            text = f"more memory than this host has: {format_size(MAX_MEMORY)}, for all VMs"
-            where = ("vm", next(iter(vms)), "memory")
-            problems.append(Problem(origin.where(where), text))
-        return problems
+        """What of the description this host cannot run."""
+        return [*_gics(description), *_pins(description), *_memories(description)]
 
     def qemu_arguments(self, description: Description, pack: Path, machine: "Machine") -> list[str]:
         """QEMU's machine and payload."""
-        vm: Vm = next(iter(description.system.vm.values()))
+        gic = next(iter(description.system.vm.values())).gic
         memory = _memory(description, pack.stat().st_size)
         loader = f"loader,file={quote(pack)},addr={PACK_BASE:#x},force-raw=on"
         return [
-            *("-machine", f"virt,virtualization=on,gic-version={vm.gic}"),
-            *("-cpu", machine.cpu, "-smp", str(vm.cpus), "-m", f"{memory // MIB}M"),
+            *("-machine", f"virt,virtualization=on,gic-version={gic}"),
+            *("-cpu", machine.cpu, "-smp", str(_cpus(description)), "-m", f"{memory // MIB}M"),
             *("-kernel", str(tree.built(IMAGE)), "-device", loader),
             *(("-icount", "shift=0,sleep=off") if machine.icount else ()),
         ]
+
+
+def _gics(description: Description) -> Iterator[Problem]:
+    vms = description.system.vm
+    first, gic = next((name, vm.gic) for name, vm in vms.items())
+    for name, vm in vms.items():
+        if vm.gic != gic:
+            text = f"GICv{vm.gic}, but {first} has a GICv{gic}"
+            where = description.origin.where(("vm", name, "gic"))
+            yield Problem(where, text, "all VMs have the GIC of the machine below them")
+
+
+def _pins(description: Description) -> Iterator[Problem]:
+    cpus = _cpus(description)
+    for name, vm in description.system.vm.items():
+        for i, cpu in enumerate(vm.cpu_pin or ()):
+            if cpu >= cpus:
+                where = description.origin.where(("vm", name, "cpu_pin", i))
+                yield Problem(where, f"CPU {cpu}, but there are {cpus}", "see host.cpus")
+
+
+def _memories(description: Description) -> Iterator[Problem]:
+    if _memory(description, 0) > MAX_MEMORY:
+        text = f"more memory than this host has: {format_size(MAX_MEMORY)}, for all VMs"
+        where = ("vm", next(iter(description.system.vm)), "memory")
+        yield Problem(description.origin.where(where), text)
 
 
 def quote(path: Path) -> str:
