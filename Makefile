@@ -16,7 +16,13 @@ BARE_SRC := $(BARE_COMMON) $(NET_SRC) \
 	$(wildcard host/common/*.c host/common/*.S host/bare/aarch64/*.c host/bare/aarch64/*.S)
 FAKE_SRC := $(wildcard host/fake/*.c)
 PROBE_SRC := $(wildcard host/probe/*.c)
-MICROKIT_SRC := $(VESSEL_MICROKIT_SRC) host/microkit/main.c
+MICROKIT_PROGRAMS := vmm mux timer
+# What each program is made of, beside the library.
+MICROKIT_PD := $(addprefix host/microkit/,cpu.c config.c printf.c stop.c) host/common/string.S
+MICROKIT_vmm := $(VESSEL_MICROKIT_SRC) host/microkit/main.c
+MICROKIT_mux := host/microkit/mux/main.c $(MICROKIT_PD) \
+	$(addprefix host/common/,control.c frame.c line.c log.c mux.c plain.c port.c stack_guard.c uart.c)
+MICROKIT_timer := host/microkit/timer/main.c $(MICROKIT_PD)
 UNIT_SRC := $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 
@@ -101,7 +107,7 @@ MICROKIT_NATIVE := $(call objects,native,$(filter %.c,$(filter-out %/cpu.c %/pri
 MICROKIT_UNIT := $(filter $(B)/native/tests/unit/host/microkit/%,$(UNIT_BIN))
 EXAMPLE_UNIT := $(filter $(B)/native/tests/unit/examples/%,$(UNIT_BIN))
 $(addprefix $(B)/native/,host/microkit/%.o examples/%.o tests/microkit/%.o tests/unit/host/microkit/%.o \
-	tests/unit/examples/%.o): NATIVE_CFLAGS += -Itests/microkit
+	tests/unit/examples/%.o tests/unit/pd/%.o): NATIVE_CFLAGS += -Itests/microkit
 
 $(MICROKIT_UNIT): $(call objects,native,host/microkit/main.c)
 $(EXAMPLE_UNIT): $(call objects,native,examples/own-vmm/vmm.c)
@@ -126,6 +132,13 @@ $(filter $(B)/native/tests/unit/host/net/%,$(UNIT_BIN)): %: %.c.o $(call objects
 COMMON_NATIVE := $(call objects,native,$(addprefix host/common/,control.c frame.c mux.c plain.c port.c))
 $(filter $(B)/native/tests/unit/host/common/%,$(UNIT_BIN)): %: %.c.o $(COMMON_NATIVE) $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
+
+# The programs beside a VM's own, each with its test; what they link and never call is the fake host's.
+pd-objects = $(call objects,native,$(filter %.c,$(filter-out %/cpu.c %/printf.c,$(MICROKIT_$(1)))) tests/microkit/double.c)
+$(B)/native/tests/unit/pd/test_mux: $(call pd-objects,mux)
+$(B)/native/tests/unit/pd/test_timer: $(call pd-objects,timer)
+$(filter $(B)/native/tests/unit/pd/%,$(UNIT_BIN)): %: %.c.o $(NATIVE_LIB)
+	$(CC) $(SANITIZE) -Wl,--allow-multiple-definition $(filter %.o,$^) $(NATIVE_LIB) -lcmocka -lfdt -o $@
 
 $(B)/native/tests/unit/%: $(B)/native/tests/unit/%.c.o $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
@@ -159,7 +172,7 @@ $(BARE_ELF): $(call objects,vmm,$(BARE_SRC) $(AARCH64_SRC)) $(LIBFDT) host/bare/
 MICROKIT_BOARD ?= qemu_virt_aarch64
 MICROKIT_CONFIGS ?= $(notdir $(wildcard $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/*))
 MICROKIT_DIR := $(B)/microkit/$(MICROKIT_BOARD)
-MICROKIT_ELFS := $(MICROKIT_CONFIGS:%=$(MICROKIT_DIR)/%/vessel-vmm.elf)
+MICROKIT_ELFS := $(foreach config,$(MICROKIT_CONFIGS),$(MICROKIT_PROGRAMS:%=$(MICROKIT_DIR)/$(config)/vessel-%.elf))
 
 # The kernel's configuration is in its headers: one program for each. They are GNU C.
 define microkit-rules
@@ -168,14 +181,19 @@ $(MICROKIT_DIR)/$(1)/%.o: % | $(DEPS)
 	$(AARCH64_CC) $(AARCH64_CFLAGS) -std=gnu17 $(LTO) \
 		-isystem $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/include -c $$< -o $$@
 
-$(MICROKIT_DIR)/$(1)/vessel-vmm.elf: $(MICROKIT_SRC:%=$(MICROKIT_DIR)/$(1)/%.o) \
-		$(call objects,vmm,$(AARCH64_SRC)) $(LIBFDT) host/microkit/link.ld \
+$(foreach program,$(MICROKIT_PROGRAMS),$(MICROKIT_DIR)/$(1)/vessel-$(program).elf: \
+	$(MICROKIT_$(program):%=$(MICROKIT_DIR)/$(1)/%.o)$(newline))
+$(MICROKIT_DIR)/$(1)/vessel-%.elf: $(call objects,vmm,$(AARCH64_SRC)) $(LIBFDT) host/microkit/link.ld \
 		$(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/lib/libmicrokit.a
 	$(LD) $(VESSEL_LDFLAGS) $$(filter %.o %.a,$$^) $(PICOLIBC)/lib/libc.a -o $$@
 endef
+define newline
+
+
+endef
 $(foreach config,$(MICROKIT_CONFIGS),$(eval $(call microkit-rules,$(config))))
 
-microkit: $(MICROKIT_ELFS) ## The VMM for seL4; needs MICROKIT_SDK=DIR
+microkit: $(MICROKIT_ELFS) ## The programs for seL4; needs MICROKIT_SDK=DIR
 	@test -n "$(MICROKIT_ELFS)" || { echo 'make microkit: give MICROKIT_SDK=DIR' >&2; exit 1; }
 
 # --- Guests of our own --------------------------------------------------------

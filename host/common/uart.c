@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "uart.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include <vmm/assert.h>
@@ -246,14 +245,4 @@ struct vmm_console host_uart_console(struct vmm_machine *guest)
     uart.port.device = port_machine(guest);
     host_uart_share(&(struct host_uart_config) { .framed = false });
     return port_console(&uart.port);
-}
-
-void vmm_host_log(enum vmm_log_level level, const char *vm_name, const char *line)
-{
-    static const char *const name[] = { "error", "warning", "info", "debug" };
-    char text[320]; /* A line, a VM's name and what stands around them. */
-
-    snprintf(text, sizeof(text), "vessel: %s: %s%s%s\r\n", name[level],
-             vm_name != NULL ? vm_name : "", vm_name != NULL ? ": " : "", line);
-    host_uart_puts(text);
 }

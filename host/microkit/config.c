@@ -25,11 +25,17 @@ PATCHED uint64_t vessel_ram7 = 0;
 PATCHED uint64_t vessel_uart = 0;
 PATCHED uint64_t vessel_uart_irq = MK_NO_CHANNEL;
 
+/** Instead: what the VM shares with the mux (struct mk_port), and its channel. */
+PATCHED uint64_t vessel_port = 0;
+PATCHED uint64_t vessel_port_channel = MK_NO_CHANNEL;
+
 /** The board's PL031, read only; 0: the date is not known. */
 PATCHED uint64_t vessel_rtc = 0;
 
 /** Channel of the physical timer's interrupt (PPI 30). */
 PATCHED uint64_t vessel_timer_irq = MK_NO_CHANNEL;
+/** Instead: channel of a protection domain that has it and speaks as sDDF's timer class. */
+PATCHED uint64_t vessel_timer = MK_NO_CHANNEL;
 
 /** QEMU's pvpanic-pci: its configuration space, and a page of PCI memory for its register with the
  * page's physical address. A system that has them ends the whole machine with its VM. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Our own end. */
+#include "log.h"
 #include "mk.h"
-#include "uart.h"
+#include "share.h"
 
 #include <stdio.h>
 
@@ -9,7 +10,8 @@
 
 static _Noreturn void stop(void)
 {
-    host_uart_flush();
+    mk_console_state(MK_STATE_FAILED);
+    mk_console_flush();
     mk_stop(MK_STOP_HOST_CRASHED);
     for (;;) {
         microkit_internal_crash(seL4_NoError); /* For the monitor, if there is one that prints. */
@@ -27,6 +29,6 @@ _Noreturn void vmm_host_panic(const char *file, int line, const char *what)
     char text[200];
 
     snprintf(text, sizeof(text), "\r\nvessel: host crash: %s:%d: %s\r\n", file, line, what);
-    host_uart_puts(text);
+    host_log(text);
     stop();
 }

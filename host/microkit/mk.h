@@ -58,6 +58,7 @@ struct mk_vm {
     uint32_t kicked;   /**< Bit n: vCPU n has to be looked at before we rest. */
     bool reply;        /**< The fault that is being handled will be replied to. */
     bool ended;        /**< The VM's end was reported. */
+    bool tell;         /**< The mux has to be notified before we rest. */
     unsigned lr_count; /**< The kernel's list registers. */
     struct mk_vcpu vcpu[VMM_MAX_VCPUS];
     struct vmm_machine machine;
@@ -73,21 +74,51 @@ extern uint64_t vessel_pack;
 extern uint64_t vessel_pack_size;
 extern uint64_t vessel_uart;
 extern uint64_t vessel_uart_irq;
+extern uint64_t vessel_port;
+extern uint64_t vessel_port_channel;
 extern uint64_t vessel_rtc;
 extern uint64_t vessel_timer_irq;
+extern uint64_t vessel_timer;
 extern uint64_t vessel_panic_config;
 extern uint64_t vessel_panic;
 extern uint64_t vessel_panic_paddr;
 /** Where RAM region `index` of the VM is mapped here; 0: nowhere. */
 uintptr_t mk_ram(size_t index);
 
+/* console.c */
+/** What a VM is, as its protection domain tells. */
+enum mk_state {
+    MK_STATE_NONE, /**< Its protection domain has not come so far. */
+    MK_STATE_ON,
+    MK_STATE_PAUSED,
+    MK_STATE_HELD, /**< It has ended, and is kept as it was then. */
+    MK_STATE_OFF,  /**< From here on it has ended. */
+    MK_STATE_CRASHED,
+    MK_STATE_FAILED, /**< Its protection domain gave up: it can no more be asked. */
+    MK_STATE_COUNT,
+};
+/** From here on the log is seen. */
+void mk_console_init(void);
+/** The back end of the guest's console. */
+struct vmm_console mk_console(struct vmm_machine *guest);
+/** There is input, or room. */
+void mk_console_event(void);
+/** The end of every event, if mk.tell. */
+void mk_console_settle(void);
+/** Tell the mux what the VM is now. */
+void mk_console_state(enum mk_state state);
+/** For the last words: they are on their way when this returns. */
+void mk_console_flush(void);
+
 /* crash.c */
 /** A bad system, not a bug: one line to the user, and stop. */
 _Noreturn void mk_fail(const struct vmm_diag *diag);
 
+/* control.c */
+/** A protected call of the mux's protection domain. */
+microkit_msginfo mk_control(microkit_msginfo info);
+
 /* run.c */
-/** Boot (or reboot) the machine; fails the system if it cannot. */
-void mk_boot(void);
 /** The end of every event: let each vCPU that was kicked run, wait or stop. */
 void mk_run(void);
 /** The same after the fault of `v`, and mostly nothing but that it goes on. */
@@ -118,6 +149,8 @@ void mk_lr_reset(struct mk_vcpu *v);
 void mk_fault(struct mk_vcpu *v, seL4_Word label);
 
 /* timer.c */
+/** Label of a protected call: notify the caller in as many ns as its one word says. */
+#define MK_TIMER_SET 1u
 void mk_timer_init(void);
 /** Set the hardware timer to the earliest deadline of all. */
 void mk_timer_update(void);

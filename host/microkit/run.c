@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From the end of an event to the vCPUs' threads: who runs, who waits, who stops. */
 #include "mk.h"
-#include "uart.h"
+#include "share.h"
 
 #include <vmm/arch.h>
 #include <vmm/host.h>
@@ -37,13 +37,11 @@ static void suspend(struct mk_vcpu *v)
 
 static VMM_NOINLINE void leave(struct mk_vcpu *v)
 {
+    suspend(v);
     if (v->vcpu->state == VMM_VCPU_WAITING) {
         /* The kernel stops the virtual timer of a vCPU that does not run. */
         v->wake = vmm_arch_vtimer_deadline(v->vcpu);
-        suspend(v);
         mk_timer_update();
-    } else {
-        suspend(v);
     }
 }
 
@@ -53,45 +51,43 @@ static void serve(struct mk_vcpu *v)
         vmm_vcpu_prepare(v->vcpu);
     }
     /* That may have had consequences. */
-    if (v->vcpu->state != VMM_VCPU_RUNNING) {
+    if (!vmm_vcpu_runs(v->vcpu)) {
         leave(v);
     } else if (v->thread != MK_GUEST) {
         enter(v);
     }
 }
 
-static void end(enum mk_stop why)
+static enum mk_state state(void)
 {
-    if (!mk.ended) {
-        mk.ended = true;
-        mk_stop(why);
-        vmm_log(&mk.machine.vm.log, VMM_LOG_INFO, "stays off");
-        host_uart_flush();
-    }
-}
-
-static VMM_NOINLINE void end_or_reboot(void)
-{
-    switch (mk.machine.vm.state) {
-    case VMM_VM_OFF:
-        end(MK_STOP_OFF);
-        break;
-    case VMM_VM_CRASHED:
-        end(MK_STOP_GUEST_CRASHED);
-        break;
-    case VMM_VM_RESET_REQUESTED:
-        mk_boot();
-        break;
+    switch (mk.machine.life.state) {
+    case VMM_LIFE_OFF:
+        return mk.machine.vm.state == VMM_VM_CRASHED ? MK_STATE_CRASHED : MK_STATE_OFF;
+    case VMM_LIFE_PAUSED:
+        return MK_STATE_PAUSED;
+    case VMM_LIFE_HELD:
+        return MK_STATE_HELD;
     default:
-        break;
+        return MK_STATE_ON;
     }
 }
 
-void mk_boot(void)
+/* Off, and nobody has said so yet. */
+static void end(void)
+{
+    mk.ended = true;
+    mk_console_flush();
+    mk_stop(state() == MK_STATE_CRASHED ? MK_STOP_GUEST_CRASHED : MK_STOP_OFF);
+    vmm_log(&mk.machine.vm.log, VMM_LOG_INFO, "stays off");
+    mk_console_flush();
+}
+
+/* No vCPU executes: those that the event stopped have been looked at. */
+static VMM_NOINLINE void live(void)
 {
     struct vmm_diag diag;
 
-    if (vmm_machine_boot(&mk.machine, &diag) != VMM_OK) {
+    if (vmm_life_step(&mk.machine, &diag) != VMM_OK) {
         mk_fail(&diag);
     }
 }
@@ -113,13 +109,22 @@ void mk_run_after_fault(struct mk_vcpu *v)
 
 VMM_NOINLINE void mk_run(void)
 {
-    while (mk.kicked != 0) {
+    bool is_off;
+
+    while (mk.kicked != 0 || vmm_life_due(&mk.machine)) {
+        if (mk.kicked == 0) {
+            live();
+            continue;
+        }
         unsigned id = (unsigned)__builtin_ctz(mk.kicked);
 
         mk.kicked &= mk.kicked - 1;
         serve(&mk.vcpu[id]);
-        if (mk.kicked == 0 && mk.machine.vm.state != VMM_VM_RUNNING) {
-            end_or_reboot();
-        }
     }
+    is_off = mk.machine.life.state == VMM_LIFE_OFF;
+    if (is_off && !mk.ended) {
+        end();
+    }
+    mk.ended = is_off;
+    mk_console_state(state());
 }

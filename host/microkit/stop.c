@@ -42,7 +42,6 @@ void mk_stop(enum mk_stop why)
     if (vessel_panic_config == 0) {
         return;
     }
-    host_uart_flush();
     if (why == MK_STOP_GUEST_CRASHED) {
         panic(PVPANIC_CRASHLOADED);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The protection domain's VM: from the system description to the machine, and its events. */
 #include "mk.h"
-#include "uart.h"
 
+#include <vmm/assert.h>
 #include <vmm/host.h>
 #include <vmm/manifest.h>
 #include <vmm/microkit.h>
@@ -76,7 +76,7 @@ static enum vmm_err build(struct vmm_diag *diag)
     enum vmm_err err = describe(&desc, diag);
 
     if (err == VMM_OK) {
-        err = vmm_machine_init(m, &desc, host_uart_console(m), diag);
+        err = vmm_machine_init(m, &desc, mk_console(m), diag);
     }
     if (err == VMM_OK) {
         err = add_ram(diag);
@@ -90,10 +90,10 @@ struct vmm_machine *vmm_microkit_init(void)
 
     mk = (struct mk_vm) { .lr_count = mk_lr_probe(0) };
     connect();
-    host_uart_init((uintptr_t)vessel_uart);
+    mk_console_init();
     mk_timer_init();
-    if (vessel_timer_irq == MK_NO_CHANNEL) {
-        vmm_fail(&diag, VMM_ERR_INVALID, "the system description gives no timer interrupt");
+    if (vessel_timer_irq == MK_NO_CHANNEL && vessel_timer == MK_NO_CHANNEL) {
+        vmm_fail(&diag, VMM_ERR_INVALID, "the system description gives no timer");
         mk_fail(&diag);
     }
     if (build(&diag) != VMM_OK) {
@@ -102,16 +102,30 @@ struct vmm_machine *vmm_microkit_init(void)
     return &mk.machine;
 }
 
+static void tell(void)
+{
+    if (mk.tell) {
+        mk_console_settle();
+    }
+}
+
 void vmm_microkit_boot(void)
 {
-    mk_boot();
+    mk.ended = true;
+    if (mk.machine.desc.autostart) {
+        enum vmm_err err = vmm_life_start(&mk.machine);
+
+        vmm_assert(err == VMM_OK); /* It is off. */
+    }
     mk_run();
+    tell();
 }
 
 void vmm_microkit_settle(void)
 {
     vmm_vm_settle(&mk.machine.vm);
     mk_run();
+    tell();
 }
 
 /* The first acknowledgement travels with our next receive and costs no kernel entry. */
@@ -126,16 +140,29 @@ static void acknowledge(microkit_channel channel)
 
 bool vmm_microkit_notified(microkit_channel channel)
 {
-    if (channel == vessel_uart_irq) {
-        host_uart_irq();
-    } else if (channel == vessel_timer_irq) {
+    if (channel == vessel_uart_irq || channel == vessel_port_channel) {
+        mk_console_event();
+    } else if (channel == vessel_timer_irq || channel == vessel_timer) {
         mk_timer_irq();
     } else {
         return false;
     }
     vmm_microkit_settle();
-    acknowledge(channel);
+    if (channel == vessel_uart_irq || channel == vessel_timer_irq) {
+        acknowledge(channel);
+    }
     return true;
+}
+
+microkit_msginfo vmm_microkit_protected(microkit_channel channel, microkit_msginfo info)
+{
+    if (channel != vessel_port_channel) {
+        return microkit_msginfo_new((seL4_Word)-VMM_ERR_UNSUPPORTED, 0);
+    }
+    microkit_msginfo answer = mk_control(info);
+
+    tell();
+    return answer;
 }
 
 /*
@@ -164,6 +191,7 @@ seL4_Bool vmm_microkit_fault(microkit_child child, microkit_msginfo info, microk
     if (mk.reply) {
         reply_with_receive();
     }
+    tell();
     return seL4_False;
 }
 

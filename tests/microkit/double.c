@@ -203,6 +203,39 @@ void microkit_deferred_irq_ack(microkit_channel channel)
     microkit_signal_cap = 0;
 }
 
+void microkit_mr_set(seL4_Uint8 mr, seL4_Word value)
+{
+    DOUBLE_MR[mr] = value;
+}
+
+seL4_Word microkit_mr_get(seL4_Uint8 mr)
+{
+    return DOUBLE_MR[mr];
+}
+
+microkit_msginfo microkit_ppcall(microkit_channel channel, microkit_msginfo msginfo)
+{
+    kernel.entries++;
+    kernel.calls++;
+    kernel.called = channel;
+    kernel.call_label = msginfo.label;
+    kernel.call_word = DOUBLE_MR[0];
+    return (seL4_MessageInfo_t) { kernel.answer, 0 };
+}
+
+void microkit_notify(microkit_channel channel)
+{
+    kernel.entries++;
+    kernel.notified[channel]++;
+}
+
+void microkit_deferred_notify(microkit_channel channel)
+{
+    kernel.notified[channel]++;
+    microkit_have_signal = seL4_True;
+    microkit_signal_cap = 0;
+}
+
 _Noreturn void microkit_internal_crash(seL4_Error error)
 {
     (void)error;

@@ -11,6 +11,7 @@
 #define DOUBLE_VCPUS 8u
 #define DOUBLE_WORDS 36u
 #define DOUBLE_REPLY_CAP 4u
+#define DOUBLE_CHANNELS 64u
 
 enum double_lr_state { LR_FREE, LR_PENDING, LR_ACTIVE };
 
@@ -44,8 +45,14 @@ struct double_kernel {
     seL4_Word smc; /**< x0 of the last SMC. */
     microkit_channel acked;
     microkit_channel deferred;
-    const char *input; /**< What the UART still receives. */
-    char output[512];  /**< What it has sent. */
+    unsigned notified[DOUBLE_CHANNELS]; /**< How often, deferred or not. */
+    unsigned calls;                     /**< Protected calls of others. */
+    microkit_channel called;            /**< The last one: whom, */
+    seL4_Word call_label;               /**< with which label, */
+    seL4_Word call_word;                /**< and first word; */
+    seL4_Word answer;                   /**< the label that comes back. */
+    const char *input;                  /**< What the UART still receives. */
+    char output[512];                   /**< What it has sent. */
     size_t sent;
     bool uart_full;
     uint32_t panic; /**< What pvpanic was told. */

@@ -111,6 +111,7 @@ typedef seL4_MessageInfo_t microkit_msginfo;
 /* Entry points, which the program has. */
 void init(void);
 void notified(microkit_channel channel);
+microkit_msginfo protected(microkit_channel channel, microkit_msginfo msginfo);
 seL4_Bool fault(microkit_child child, microkit_msginfo msginfo, microkit_msginfo *reply);
 
 seL4_MessageInfo_t seL4_MessageInfo_new(seL4_Word label, seL4_Word unwrapped, seL4_Word extra,
@@ -136,6 +137,11 @@ void microkit_arm_smc_call(seL4_ARM_SMCContext *args, seL4_ARM_SMCContext *respo
 extern seL4_Bool microkit_have_signal;
 extern seL4_CPtr microkit_signal_cap;
 extern seL4_MessageInfo_t microkit_signal_msg;
+void microkit_mr_set(seL4_Uint8 mr, seL4_Word value);
+seL4_Word microkit_mr_get(seL4_Uint8 mr);
+microkit_msginfo microkit_ppcall(microkit_channel channel, microkit_msginfo msginfo);
+void microkit_notify(microkit_channel channel);
+void microkit_deferred_notify(microkit_channel channel);
 void microkit_irq_ack(microkit_channel channel);
 void microkit_deferred_irq_ack(microkit_channel channel);
 _Noreturn void microkit_internal_crash(seL4_Error error);

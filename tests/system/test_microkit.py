@@ -53,6 +53,58 @@ def test_hvc_is_answered(run, payload):
     assert guest.ended() == 6
 
 
+VM = """
+[vm.{name}]
+gic = 2
+memory = "256M"
+kernel = "{build}/guest/vmlinuz"
+initrd = "{build}/guest/initrd.gz"
+cmdline = "console=ttyAMA0"
+"""
+ESCAPE = "\x1d"
+
+
+def test_two_vms_side_by_side(run, build, tmp_path):
+    """One is restarted, paused and powered off while the other computes."""
+    system = tmp_path / "two.toml"
+    system.write_text("".join(VM.format(name=name, build=build) for name in ("alpha", "beta")))
+    guest = run(*ON_SEL4[:2], system)
+
+    def command(text: str) -> None:
+        guest.send(f"{ESCAPE}c{text}\r")
+
+    def progress() -> int:
+        guest.sendline("echo co''unt $(cat /tmp/n)")
+        guest.expect(r"count (\d+)\r")
+        return int(guest.match[1])
+
+    for _ in range(2):
+        guest.expect("vessel:~# ")
+    guest.sendline("(n=0; while :; do n=$((n+1)); echo $n >/tmp/m; mv /tmp/m /tmp/n; done) &")
+    guest.sendline("while [ ! -e /tmp/n ]; do :; done")
+    before = progress()
+    command("restart beta")
+    guest.expect(r"\[beta\].*Booting Linux")
+    guest.expect(r"\[beta\].*vessel:~# ")
+    assert progress() > before
+    command("pause alpha")
+    command("list")
+    guest.expect("alpha paused")
+    guest.send(f"{ESCAPE}1")
+    guest.sendline("echo be''ta lives")
+    guest.expect("beta lives")
+    command("resume alpha")
+    guest.send(f"{ESCAPE}0")
+    before = progress()
+    while progress() == before:
+        pass
+    guest.sendline("poweroff")
+    guest.expect("alpha: stays off")
+    guest.send(f"{ESCAPE}1")
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
 def test_own_vmm(top, build, tmp_path, spawn, monkeypatch):
     """examples/own-vmm: a native component rings the bell of a device that is not Vessel's."""
     monkeypatch.setenv("VESSEL_BUILD", str(build))

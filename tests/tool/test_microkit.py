@@ -28,11 +28,12 @@ def sdk(sandbox: Sandbox) -> Path:
     tool.write_text(TOOL)
     tool.chmod(tool.stat().st_mode | stat.S_IXUSR)
     for config in ("release", "smp-release"):
+        built = sandbox.path.parent / "build" / "microkit" / BOARD / config
         for file in (
             root / "board" / BOARD / config / "lib/libmicrokit.a",
-            sandbox.path.parent / "build" / "microkit" / BOARD / config / "vessel-vmm.elf",
+            *(built / f"vessel-{name}.elf" for name in ("vmm", "mux", "timer")),
         ):
-            file.parent.mkdir(parents=True)
+            file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text("program")
     return root
 
@@ -54,7 +55,10 @@ def test_what_is_left(sandbox: Sandbox, sdk: Path) -> None:
     result = build(sandbox, VM)
     assert (result.status, result.errors) == (0, [])
     left = {path.name for path in (sandbox.path / "out").iterdir()}
-    assert left == {"loader.img", "system.pack", "system.xml", "vessel-vmm.elf"}
+    assert left == {
+        *("loader.img", "system.pack", "system.xml", "system.manifest"),
+        *("vessel-vmm.elf", "vessel-mux.elf", "vessel-timer.elf"),
+    }
     called = (sdk / "bin/called").read_text()
     assert f"--board {BOARD} --config release" in called
 
@@ -69,7 +73,7 @@ def test_regions(sandbox: Sandbox, sdk: Path) -> None:
     assert regions["debian_pack"]["prefill_path"] == "system.pack"
     assert regions["debian_ram0"]["page_size"] == "0x200000"
     assert regions["debian_ram1"]["page_size"] == "0x1000"
-    assert regions["debian_gicv"]["phys_addr"] == "0x8040000"
+    assert regions["gicv"]["phys_addr"] == "0x8040000"
     pd = root.find("protection_domain")
     vm = pd.find("virtual_machine")
     assert int(pd.get("priority")) > int(vm.get("priority"))
@@ -77,7 +81,7 @@ def test_regions(sandbox: Sandbox, sdk: Path) -> None:
     assert guest == {
         "debian_ram0": "0x40000000",
         "debian_ram1": "0x80001000",
-        "debian_gicv": "0x8010000",
+        "gicv": "0x8010000",
     }
     mapped = {m.get("setvar_vaddr"): int(m.get("vaddr"), 16) for m in pd.findall("map")}
     assert mapped["vessel_ram1"] == mapped["vessel_ram0"] + (64 << 20)
@@ -86,13 +90,23 @@ def test_regions(sandbox: Sandbox, sdk: Path) -> None:
 
 
 def test_symbols_are_the_programs(sandbox: Sandbox, sdk: Path) -> None:
-    """Each symbol that is set exists in host/microkit/config.c."""
-    assert build(sandbox, VM).status == 0
-    source = (Path(__file__).parents[2] / "host/microkit/config.c").read_text()
+    """Each symbol that is set exists in the program that it is set in."""
+    two = VM + VM.replace("debian", "other")
+    host = Path(__file__).parents[2] / "host/microkit"
+    config = (host / "config.c").read_text()
+    mux = config + (host / "mux/main.c").read_text()
     keys = ("setvar_vaddr", "setvar_id", "setvar_prefill_size", "symbol")
-    symbols = {e.get(key) for e in system(sandbox).iter() for key in keys if e.get(key)}
-    assert len(symbols) == 10
-    assert all(f"uint64_t {symbol} =" in source for symbol in symbols)
+    seen = set()
+    for toml in (VM, two):
+        assert build(sandbox, toml).status == 0
+        root = system(sandbox)
+        for pd in root.findall("protection_domain"):
+            ends = root.findall(f"channel/end[@pd='{pd.get('name')}']")
+            symbols = {e.get(key) for e in [*pd.iter(), *ends] for key in keys if e.get(key)}
+            source = mux if pd.get("name") == "vessel_mux" else config
+            assert all(f"uint64_t {symbol} =" in source for symbol in symbols)
+            seen |= symbols
+    assert len(seen) == 16
 
 
 @pytest.mark.parametrize(
@@ -112,10 +126,62 @@ def test_wrong_gic(sandbox: Sandbox, sdk: Path) -> None:
     assert not (sandbox.path / "out").exists()
 
 
+TWO = VM + "cpu_pin = [2]\n" + VM.replace("debian", "other") + "priority = 70\nbudget = 2000\n"
+
+
 def test_two_vms(sandbox: Sandbox, sdk: Path) -> None:
-    result = build(sandbox, VM + VM.replace("debian", "other"))
+    result = build(sandbox, TWO, "--config", "smp-release")
+    assert (result.status, result.errors) == (0, [])
+    root = system(sandbox)
+    domains = {pd.get("name"): pd for pd in root.iter("protection_domain")}
+    assert set(domains) == {"debian", "other", "vessel_mux", "vessel_timer"}
+    priority = {name: int(pd.get("priority")) for name, pd in domains.items()}
+    guests = [int(vm.get("priority")) for vm in root.iter("virtual_machine")]
+    assert guests[1] == guests[0] + 20
+    assert max(guests) < priority["vessel_mux"] < priority["other"] < priority["vessel_timer"]
+    assert [(vm.get("budget"), vm.get("period")) for vm in root.iter("virtual_machine")] == [
+        ("10000", "10000"),
+        ("2000", "10000"),
+    ]
+    assert domains["debian"].get("cpu") == "2"
+    packs = {r.get("name"): r.get("prefill_path") for r in root.iter("memory_region")}
+    assert packs["debian_pack"] == "debian.pack"
+    assert packs["other_pack"] == "other.pack"
+    assert packs["manifest"] == "system.manifest"
+    for name in ("debian.pack", "other.pack", "system.manifest"):
+        assert (sandbox.path / "out" / name).stat().st_size > 0
+
+
+def test_channels_fit(sandbox: Sandbox, sdk: Path) -> None:
+    """Each end of a channel and each interrupt of a protection domain has a number of its own."""
+    assert build(sandbox, TWO).status == 0
+    root = system(sandbox)
+    used = [(end.get("pd"), end.get("id")) for end in root.iter("end")]
+    used += [
+        (pd.get("name"), irq.get("id"))
+        for pd in root.iter("protection_domain")
+        for irq in pd.iter("irq")
+    ]
+    assert len(used) == len(set(used)) == 10
+    calls = {(channel[0].get("pd"), channel[1].get("pd")) for channel in root.iter("channel")}
+    assert calls == {
+        *(("debian", "vessel_timer"), ("other", "vessel_timer")),
+        *(("vessel_mux", "debian"), ("vessel_mux", "other")),
+    }
+    assert all(channel[0].get("pp") == "true" for channel in root.iter("channel"))
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("cpu_pin = [4]", f"CPU 4, but {BOARD} has 0 to 3"),
+        ("budget = 20000", "vm.debian.period: is 10000, less than budget"),
+    ],
+)
+def test_placement_is_checked(sandbox: Sandbox, sdk: Path, line: str, reason: str) -> None:
+    result = build(sandbox, f"{VM}{line}\n")
     assert result.status == 2
-    assert "2 VMs (debian, other), but this host runs exactly one today" in result.errors[0]
+    assert reason in result.errors[0]
 
 
 def test_no_sdk(sandbox: Sandbox) -> None:
@@ -125,10 +191,10 @@ def test_no_sdk(sandbox: Sandbox) -> None:
 
 
 def test_program_is_not_built(sandbox: Sandbox, sdk: Path) -> None:
-    (sandbox.path.parent / "build" / "microkit" / BOARD / "release/vessel-vmm.elf").unlink()
+    (sandbox.path.parent / "build" / "microkit" / BOARD / "release/vessel-mux.elf").unlink()
     result = build(sandbox, VM)
     assert result.status == 1
-    assert "vessel-vmm.elf is not built; run `make microkit` in" in result.errors[0]
+    assert "vessel-mux.elf is not built; run `make microkit` in" in result.errors[0]
 
 
 def test_tool_fails(sandbox: Sandbox, sdk: Path) -> None:

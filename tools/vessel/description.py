@@ -6,7 +6,7 @@ import json
 import re
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,11 @@ class Description:
 
     system: schema.System
     origin: Origin
+
+    def only(self, name: str) -> "Description":
+        """The same with the VM `name` alone."""
+        vm = {name: self.system.vm[name]}
+        return replace(self, system=self.system.model_copy(update={"vm": vm}))
 
 
 def format_key(loc: Loc) -> str:

@@ -87,6 +87,12 @@ def _manifest(description: Description, placed: list[Placed], pack_size: int) ->
     return bytes(tree.as_bytearray()[: tree.totalsize()])
 
 
+def outline(description: Description) -> bytes:
+    """The manifest for one who wants to know of the VMs, not of their images: those are nowhere."""
+    nowhere = [Placed()] * len(description.system.vm)
+    return _manifest(description, nowhere, len(_manifest(description, nowhere, 0)))
+
+
 def _align(out: BinaryIO) -> int:
     out.seek(-(-out.tell() // PAGE) * PAGE)
     return out.tell()

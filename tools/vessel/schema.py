@@ -30,6 +30,7 @@ MAX_CPUS = 8
 MAX_VMS = 16
 MAX_PRIORITY = 99
 MAX_RAM_REGIONS = 8
+MIN_BUDGET, MAX_BUDGET = 100, 10_000_000  # Microseconds.
 MAX_CMDLINE = 2047  # Linux's COMMAND_LINE_SIZE on arm64, less the NUL.
 RAM_BASE = 0x4000_0000  # Of machine "virt", as of QEMU's; devices are below.
 RAM_MIN = 2 * MIB
@@ -186,6 +187,12 @@ def _check_pins(pins: list[int], info: ValidationInfo) -> list[int]:
     return pins
 
 
+def _check_period(period: int, info: ValidationInfo) -> int:
+    if info.data.get("budget", 0) > period:
+        _reject(f"is {period}, less than budget", "both are in microseconds")
+    return period
+
+
 Action = Literal["stop", "restart", "hold"]
 CpuNumber = Annotated[int, Field(ge=0, lt=MAX_CPUS)]
 FilePath = Annotated[str, AfterValidator(_check_path)]
@@ -217,6 +224,10 @@ class Vm(Model):
     on_reboot: Action = "restart"
     on_crash: Action = "stop"
     restart_limit: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
+    budget: Annotated[int, Field(ge=MIN_BUDGET, le=MAX_BUDGET)] = 10_000
+    period: Annotated[int, Field(ge=MIN_BUDGET, le=MAX_BUDGET), AfterValidator(_check_period)] = (
+        Field(default=10_000, validate_default=True)
+    )
 
     @property
     def ram_size(self) -> int:

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The UART on several CPUs, and the VMs' shares of it. */
 #include "bare.h"
+#include "log.h"
 
 /* So often a CPU looks for the lock before its last words. */
 #define PATIENCE 10000000u
@@ -26,6 +27,11 @@ void bare_console_init(void)
 {
     host_uart_init(bare_platform.uart);
     host_uart_set_lock(lock_uart, unlock_uart);
+}
+
+void host_log(const char *text)
+{
+    host_uart_puts(text);
 }
 
 void bare_console_last_words(void)

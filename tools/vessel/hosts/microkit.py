@@ -13,6 +13,8 @@ from vessel.errors import InputError, Problem, ToolError
 from vessel.hosts import sysdesc
 from vessel.hosts.bare import quote
 from vessel.hosts.boards import BOARDS, Board
+from vessel.hosts.sysdesc import Files
+from vessel.pack import outline, write
 
 if TYPE_CHECKING:
     from vessel.hosts import Machine
@@ -20,17 +22,16 @@ if TYPE_CHECKING:
 CONFIGS = ("debug", "release", "smp-debug", "smp-release")
 IMAGE = "loader.img"
 PACK = "system.pack"
-PROGRAM = "vessel-vmm.elf"
+VMM, MUX, TIMER = PROGRAMS = ("vessel-vmm.elf", "vessel-mux.elf", "vessel-timer.elf")
+MANIFEST = "system.manifest"
 SYSTEM = "system.xml"
 REPORT = "report.txt"
 TOOL_TIMEOUT_S = 600
 
-MAX_VMS = 1
-
 
 @dataclass(frozen=True)
 class Microkit:
-    """One VM in its own protection domain, on a board of the SDK."""
+    """Each VM in its own protection domain, on a board of the SDK."""
 
     sdk: Path | None = None
     board_name: str = "qemu_virt_aarch64"
@@ -47,10 +48,12 @@ class Microkit:
         """What of the description this host cannot run today."""
         origin, vms = description.origin, description.system.vm
         problems = []
-        if len(vms) > MAX_VMS:
-            text = f"{len(vms)} VMs ({', '.join(vms)}), but this host runs exactly one today"
-            problems.append(Problem(origin.where(("vm",)), text, "keep one table [vm.NAME]"))
         for name, vm in vms.items():
+            for pin in vm.cpu_pin or []:
+                if pin >= self.board.cores:
+                    where = origin.where(("vm", name, "cpu_pin"))
+                    text = f"CPU {pin}, but {self.board_name} has 0 to {self.board.cores - 1}"
+                    problems.append(Problem(where, text))
             if vm.gic != self.board.gic:
                 text = f"GICv{vm.gic}, but {self.board_name} has a GICv{self.board.gic}"
                 where = origin.where(("vm", name, "gic"))
@@ -74,14 +77,27 @@ class Microkit:
         """The bootable image of the packed system, with all that it is made of, in `out`."""
         tool = self._sdk_file("bin/microkit")
         self._sdk_file(f"board/{self.board_name}/{self.config}/lib/libmicrokit.a")
-        program = tree.built(f"microkit/{self.board_name}/{self.config}/{PROGRAM}", "make microkit")
-        shutil.copyfile(program, out / PROGRAM)
-        if pack != out / PACK:
-            shutil.copyfile(pack, out / PACK)
-        text = sysdesc.write(description, self.board, self._cores, PACK, PROGRAM)
-        (out / SYSTEM).write_text(text)
+        for program in PROGRAMS:
+            built = f"microkit/{self.board_name}/{self.config}/{program}"
+            shutil.copyfile(tree.built(built, "make microkit"), out / program)
+        packs = self._packs(description, pack, out)
+        names = Files(packs, MANIFEST, VMM, MUX, TIMER)
+        (out / MANIFEST).write_bytes(outline(description))
+        (out / SYSTEM).write_text(sysdesc.write(description, self.board, self._cores, names))
         self._call(tool, out)
         return out / IMAGE
+
+    @staticmethod
+    def _packs(description: Description, pack: Path, out: Path) -> dict[str, str]:
+        """A pack for each VM, with it alone; their names in `out`."""
+        names = list(description.system.vm)
+        if len(names) == 1:
+            if pack != out / PACK:
+                shutil.copyfile(pack, out / PACK)
+            return {names[0]: PACK}
+        for name in names:
+            write(description.only(name), out / f"{name}.pack")
+        return {name: f"{name}.pack" for name in names}
 
     def _call(self, tool: Path, out: Path) -> None:
         command = [

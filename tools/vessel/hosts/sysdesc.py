@@ -1,141 +1,257 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Writes Microkit's system description (XML), to be read and changed by people too.
 
-The `setvar_*` symbols are host/microkit/config.c's.
+The `setvar_*` symbols are host/microkit/config.c's, mux/main.c's and timer/main.c's.
 """
 
 import xml.etree.ElementTree as ET
+from dataclasses import dataclass
 
 from vessel.description import Description
 from vessel.hosts.boards import Board, Device
 from vessel.schema import BLOCK, PAGE, Region, Vm
 
-# The VMM's own address space; its program is linked to 0x200000.
+# A protection domain's own address space; its program is linked to 0x200000.
 DEVICES_AT = 0x1000_0000
 DEVICE_STEP = 0x1_0000
+PORTS_AT = 0x3000_0000
 PACK_AT = 0x4000_0000
 RAM_AT = 0x1_0000_0000
 STACK = 0x1_0000
+PORT_SIZE = 0x8000  # MK_PORT_SIZE
 
-# The VMM goes before its guest, so that an event is handled at once.
-VMM_PRIORITY = 100
-GUEST_PRIORITY = 99
-SLICE_US = 10_000  # Round robin among equals; also how often the kernel refills a budget.
+# Who is called is above its callers; all of ours are above the guests, so that no guest keeps
+# another one's VMM, or the console, from running.
+TIMER_PRIORITY = 140
+VMM_PRIORITY = 130
+MUX_PRIORITY = 120
+GUEST_PRIORITY = 10  # And the VM's own, 0 to 99.
 
 GICC_GPA = 0x0801_0000  # Of machine "virt".
+
+# Channels. A VMM's:
 UART_CHANNEL = 1
 TIMER_CHANNEL = 2
+MUX_CHANNEL = 3
+# The mux's and the timer's: VM N's is N, and their own interrupt is
+IRQ_CHANNEL = 61
 
 
-class _Writer:
-    """One protection domain and what it maps."""
+@dataclass(frozen=True)
+class Files:
+    """Names of the files that the description refers to."""
 
-    def __init__(self, name: str, program: str) -> None:
-        self.name = name
-        self.root = ET.Element("system")
-        self._next_device = DEVICES_AT
-        self.pd = ET.Element("protection_domain", name=name, priority=str(VMM_PRIORITY))
-        # No fpu: the guest's FP registers stay in the CPU while its VMM runs.
-        self.pd.attrib.update(_slice(), stack_size=hex(STACK), fpu="false")
-        ET.SubElement(self.pd, "program_image", path=program)
-        self.vm = ET.Element("virtual_machine", name=f"{name}_vm", priority=str(GUEST_PRIORITY))
-        self.vm.attrib.update(_slice())
+    packs: dict[str, str]  # Of each VM.
+    manifest: str
+    vmm: str
+    mux: str
+    timer: str
 
-    def region(self, name: str, **attributes: str) -> str:
-        """A memory region of this VM; its full name."""
-        full = f"{self.name}_{name}"
-        ET.SubElement(self.root, "memory_region", name=full, **attributes)
-        return full
+
+class _System:
+    """The whole description: regions first, then protection domains, then channels."""
+
+    def __init__(self, board: Board, cores: int) -> None:
+        self.board = board
+        self.cores = cores
+        self.regions: list[ET.Element] = []
+        self.domains: list[ET.Element] = []
+        self.channels: list[ET.Element] = []
+
+    def region(self, name: str, comment: str = "", **attributes: str) -> str:
+        """A memory region, once; its name."""
+        if all(region.get("name") != name for region in self.regions):
+            if comment:
+                self.regions.append(ET.Comment(f" {comment} "))
+            self.regions.append(ET.Element("memory_region", name=name, **attributes))
+        return name
 
     def device(self, name: str, device: Device, comment: str) -> str:
         """A memory region for a device's registers."""
-        self.root.append(ET.Comment(f" {comment} "))
-        return self.region(
-            name, phys_addr=hex(device.base), size=hex(device.size), page_size=hex(PAGE)
-        )
+        place = {"phys_addr": hex(device.base), "size": hex(device.size)}
+        return self.region(name, comment, **place, page_size=hex(PAGE))
+
+    def channel(self, *ends: dict[str, str]) -> None:
+        """Connect two protection domains."""
+        channel = ET.Element("channel")
+        for end in ends:
+            ET.SubElement(channel, "end", end)
+        self.channels.append(channel)
+
+    def on(self, core: int) -> dict[str, str]:
+        """The attribute that places something on a core, if there are several."""
+        return {"cpu": str(core)} if self.cores > 1 else {}
+
+    def text(self) -> str:
+        """The file."""
+        root = ET.Element("system")
+        root.extend([*self.regions, *self.domains, *self.channels])
+        ET.indent(root, "    ")
+        return f"<!-- Written by `vessel build`. -->\n{ET.tostring(root, encoding='unicode')}\n"
+
+
+class _Domain:
+    """A protection domain and what it maps."""
+
+    def __init__(
+        self, system: _System, name: str, program: str, priority: int, comment: str, core: int = 0
+    ) -> None:
+        self.system = system
+        self.name = name
+        self._next_device = DEVICES_AT
+        self.pd = ET.Element("protection_domain", name=name, priority=str(priority))
+        # No fpu: the guests' FP registers stay in the CPU meanwhile.
+        self.pd.attrib.update(system.on(core), stack_size=hex(STACK), fpu="false")
+        ET.SubElement(self.pd, "program_image", path=program)
+        system.domains += [ET.Comment(f" {comment} "), self.pd]
 
     def map(self, region: str, vaddr: int, perms: str, **attributes: str) -> None:
-        """Map a region into the VMM."""
+        """Map a region into it."""
         ET.SubElement(self.pd, "map", mr=region, vaddr=hex(vaddr), perms=perms, **attributes)
 
-    def map_device(self, name: str, device: Device, perms: str, comment: str) -> None:
-        """A device of the VMM's own; its address goes into vessel_NAME."""
-        region = self.device(name, device, comment)
+    def map_device(self, name: str, device: Device, perms: str, comment: str) -> str:
+        """A device of its own; its address goes into vessel_NAME."""
+        region = self.system.device(name, device, comment)
         self.map(region, self._next_device, perms, cached="false", setvar_vaddr=f"vessel_{name}")
         self._next_device += DEVICE_STEP
-
-    def give(self, region: str, gpa: int, perms: str, **attributes: str) -> None:
-        """Map a region into the guest."""
-        ET.SubElement(self.vm, "map", mr=region, vaddr=hex(gpa), perms=perms, **attributes)
+        return region
 
     def irq(self, irq: int, channel: int, symbol: str) -> None:
-        """An interrupt of the VMM's own."""
+        """An interrupt of its own."""
         ET.SubElement(self.pd, "irq", irq=str(irq), id=str(channel), setvar_id=symbol)
-
-
-def _slice() -> dict[str, str]:
-    return {"budget": str(SLICE_US), "period": str(SLICE_US)}
 
 
 def _page_size(region: Region) -> int:
     return PAGE if region.base % BLOCK or region.size % BLOCK else BLOCK
 
 
-def _pack(w: _Writer, pack: str) -> None:
-    w.root.append(ET.Comment(" What `vessel pack` writes: the manifest and the guest's images. "))
-    region = w.region("pack", prefill_path=pack, page_size=hex(BLOCK))
+def _cores_of(system: _System, description: Description) -> dict[str, list[int]]:
+    """The core of each vCPU: as pinned, else one after the other."""
+    cores, free = {}, 0
+    for name, vm in description.system.vm.items():
+        pins = vm.cpu_pin or [(free + i) % system.cores for i in range(vm.cpus)]
+        cores[name] = [pin % system.cores for pin in pins]
+        free += vm.cpus
+    return cores
+
+
+def _pack(d: _Domain, vm: str, file: str) -> None:
+    comment = f"What `vessel pack` writes: the manifest of {vm} and its images."
+    region = d.system.region(f"{vm}_pack", comment, prefill_path=file, page_size=hex(BLOCK))
     symbols = {"setvar_vaddr": "vessel_pack", "setvar_prefill_size": "vessel_pack_size"}
-    w.map(region, PACK_AT, "r", **symbols)
+    d.map(region, PACK_AT, "r", **symbols)
 
 
-def _ram(w: _Writer, vm: Vm) -> None:
+def _guest(d: _Domain, name: str, vm: Vm, cores: list[int]) -> ET.Element:
+    """The virtual machine with its RAM, which its VMM sees too."""
+    priority = GUEST_PRIORITY + vm.priority
+    guest = ET.Element("virtual_machine", name=f"{name}_vm", priority=str(priority))
+    guest.attrib.update(budget=str(vm.budget), period=str(vm.period))
+    for i in range(vm.cpus):
+        ET.SubElement(guest, "vcpu", id=str(i), **d.system.on(cores[i]))
     at = RAM_AT
     for i, ram in enumerate(vm.memory):
-        w.root.append(ET.Comment(f" The guest's RAM {ram}, which the VMM sees too. "))
-        region = w.region(f"ram{i}", size=hex(ram.size), page_size=hex(_page_size(ram)))
-        w.map(region, at, "rw", setvar_vaddr=f"vessel_ram{i}")
-        w.give(region, ram.base, "rwx")
+        size = {"size": hex(ram.size), "page_size": hex(_page_size(ram))}
+        region = d.system.region(f"{name}_ram{i}", f"RAM of {name} at {ram}.", **size)
+        d.map(region, at, "rw", setvar_vaddr=f"vessel_ram{i}")
+        ET.SubElement(guest, "map", mr=region, vaddr=hex(ram.base), perms="rwx")
         at += -(-ram.size // BLOCK) * BLOCK
+    return guest
 
 
-def _devices(w: _Writer, board: Board) -> None:
-    w.map_device("uart", board.uart, "rw", "The board's PL011: the back end of the guest's.")
-    if board.uart.irq is not None:
-        w.irq(board.uart.irq, UART_CHANNEL, "vessel_uart_irq")
+def _common_devices(d: _Domain, guest: ET.Element) -> None:
+    board = d.system.board
     if board.rtc is not None:
-        w.map_device("rtc", board.rtc, "r", "The board's clock: the date.")
-    w.irq(board.timer_irq, TIMER_CHANNEL, "vessel_timer_irq")
-    gicv = w.device("gicv", board.gicv, "The GIC's virtual CPU interface, where guests have GICC.")
-    w.give(gicv, GICC_GPA, "rw", cached="false")
+        d.map_device("rtc", board.rtc, "r", "The board's clock: the date.")
+    comment = "The GIC's virtual CPU interface, where guests have GICC."
+    gicv = d.system.device("gicv", board.gicv, comment)
+    ET.SubElement(guest, "map", mr=gicv, vaddr=hex(GICC_GPA), perms="rw", cached="false")
 
 
-def _end(w: _Writer, board: Board) -> None:
-    """Let the end of this VM, the only one, be the end of QEMU."""
-    if board.panic is None:
+def _uart(d: _Domain, channel: int) -> None:
+    uart = d.system.board.uart
+    d.map_device("uart", uart, "rw", "The board's PL011: consoles and log.")
+    if uart.irq is not None:
+        d.irq(uart.irq, channel, "vessel_uart_irq")
+
+
+def _end(d: _Domain) -> None:
+    """Let the end of the VMs be the end of QEMU."""
+    panic = d.system.board.panic
+    if panic is None:
         return
-    w.pd.set("smc", "true")
-    config, memory = Device(board.panic.config), Device(board.panic.memory)
-    w.map_device("panic_config", config, "rw", "QEMU's pvpanic: how a crash ends QEMU.")
-    w.map_device("panic", memory, "rw", "Its register.")
-    region = f"{w.name}_panic"
-    ET.SubElement(w.pd, "setvar", symbol="vessel_panic_paddr", region_paddr=region)
+    d.pd.set("smc", "true")
+    d.map_device(
+        "panic_config", Device(panic.config), "rw", "QEMU's pvpanic: how a crash ends QEMU."
+    )
+    region = d.map_device("panic", Device(panic.memory), "rw", "Its register.")
+    ET.SubElement(d.pd, "setvar", symbol="vessel_panic_paddr", region_paddr=region)
 
 
-def write(description: Description, board: Board, cores: int, pack: str, program: str) -> str:
-    """The system description of a system of one VM; `pack` and `program` are file names.
+def _vmm(system: _System, name: str, vm: Vm, files: Files, cores: list[int]) -> _Domain:
+    """A VM and its VMM."""
+    comment = f"The VMM of {name}; its vCPUs run on what time is left."
+    d = _Domain(system, name, files.vmm, VMM_PRIORITY, comment, cores[0])
+    _pack(d, name, files.packs[name])
+    guest = _guest(d, name, vm, cores)
+    _common_devices(d, guest)
+    d.pd.append(guest)
+    return d
 
-    vCPUs are spread over the `cores` that the kernel has; the VMM is on the first.
-    """
-    name, vm = next(iter(description.system.vm.items()))
-    w = _Writer(name, program)
-    _pack(w, pack)
-    _ram(w, vm)
-    _devices(w, board)
-    _end(w, board)
-    for i in range(vm.cpus):
-        core = {"cpu": str(i % cores)} if cores > 1 else {}
-        ET.SubElement(w.vm, "vcpu", id=str(i), **core)
-    w.pd.append(w.vm)
-    w.root.append(w.pd)
-    ET.indent(w.root, "    ")
-    return f"<!-- Written by `vessel build`. -->\n{ET.tostring(w.root, encoding='unicode')}\n"
+
+def _alone(d: _Domain) -> None:
+    """The devices are this VM's, and its end is the system's."""
+    _uart(d, UART_CHANNEL)
+    d.irq(d.system.board.timer_irq, TIMER_CHANNEL, "vessel_timer_irq")
+    _end(d)
+
+
+def _timer(system: _System, files: Files, vmms: list[_Domain]) -> None:
+    comment = "The physical timer, which VMMs call to be woken in time."
+    d = _Domain(system, "vessel_timer", files.timer, TIMER_PRIORITY, comment)
+    d.irq(system.board.timer_irq, IRQ_CHANNEL, "vessel_timer_irq")
+    for i, vmm in enumerate(vmms):
+        caller = {"pd": vmm.name, "id": str(TIMER_CHANNEL), "pp": "true"}
+        system.channel(
+            {**caller, "setvar_id": "vessel_timer"}, {"pd": "vessel_timer", "id": str(i)}
+        )
+
+
+def _mux(system: _System, files: Files, vmms: list[_Domain]) -> None:
+    comment = "The UART, shared by the consoles, the log and the control of all VMs."
+    d = _Domain(system, "vessel_mux", files.mux, MUX_PRIORITY, comment)
+    manifest = system.region(
+        "manifest", "The manifest of all VMs, without images.", prefill_path=files.manifest
+    )
+    symbols = {
+        "setvar_vaddr": "vessel_manifest",
+        "setvar_prefill_size": "vessel_manifest_size",
+    }
+    d.map(manifest, PACK_AT, "r", **symbols)
+    _uart(d, IRQ_CHANNEL)
+    for i, vmm in enumerate(vmms):
+        comment = f"Queues between {vmm.name} and the mux."
+        port = system.region(f"{vmm.name}_port", comment, size=hex(PORT_SIZE), page_size=hex(PAGE))
+        first = {"setvar_vaddr": "vessel_ports"} if i == 0 else {}
+        d.map(port, PORTS_AT + i * PORT_SIZE, "rw", **first)
+        vmm.map(port, PORTS_AT, "rw", setvar_vaddr="vessel_port")
+        system.channel(
+            {"pd": d.name, "id": str(i), "pp": "true"},
+            {"pd": vmm.name, "id": str(MUX_CHANNEL), "setvar_id": "vessel_port_channel"},
+        )
+    _end(d)
+
+
+def write(description: Description, board: Board, cores: int, files: Files) -> str:
+    """The system description, for a kernel with so many `cores`."""
+    system = _System(board, cores)
+    placed = _cores_of(system, description)
+    vmms = [
+        _vmm(system, name, vm, files, placed[name]) for name, vm in description.system.vm.items()
+    ]
+    if len(vmms) == 1:
+        _alone(vmms[0])
+    else:
+        _timer(system, files, vmms)
+        _mux(system, files, vmms)
+    return system.text()

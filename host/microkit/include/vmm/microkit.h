@@ -28,6 +28,9 @@ void vmm_microkit_boot(void);
  */
 bool vmm_microkit_notified(microkit_channel channel);
 
+/** Call in protected() with its arguments, and return what it returns: the control of the VM. */
+microkit_msginfo vmm_microkit_protected(microkit_channel channel, microkit_msginfo info);
+
 /** Call in fault() with all its arguments, and return what it returns. */
 seL4_Bool vmm_microkit_fault(microkit_child child, microkit_msginfo info, microkit_msginfo *reply);
 

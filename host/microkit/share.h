@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Between the protection domain of a VM and that of the mux. */
+#pragma once
+
+#include "mk.h"
+#include "uart.h"
+
+/** A region that both map; zeroed. Neither trusts what the other writes. */
+struct mk_port {
+    struct host_uart_queues console;
+    struct host_uart_queues log; /**< Only `out`. */
+    uint32_t state;              /**< enum mk_state; written by the VM's. */
+};
+
+#define MK_MAX_VMS 16u
+
+/** Bytes of the region. */
+#define MK_PORT_SIZE 0x8000u
+
+_Static_assert(sizeof(struct mk_port) <= MK_PORT_SIZE, "tools/vessel/hosts/sysdesc.py");
+
+/** Labels of protected calls to a VM's protection domain: an enum control_action and this. What
+ * comes back is a label: 0, or -(enum vmm_err). */
+#define MK_CALL_BASE 0x100u

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* One VM of several: its console, log, time and control are other protection domains'. */
+#include "rig.h"
+
+#include <vmm/host.h>
+
+#include "../../../../host/microkit/share.h"
+#include "control.h"
+
+#define MUX 3u
+#define TIMER 2u
+#define STRANGER 9u
+#define PSCI_SYSTEM_OFF 0x84000008u
+#define MS_TICKS 62500u /* Of the double's counter. */
+
+static _Alignas(4096) struct mk_port shared;
+static struct vmm_byteq_reader output, log_lines;
+static struct vmm_byteq_writer input;
+
+static int setup(void **state)
+{
+    rig_power_on(state);
+    memset(&shared, 0, sizeof(shared));
+    vessel_port = (uint64_t)(uintptr_t)&shared;
+    vessel_port_channel = MUX;
+    vessel_timer = TIMER;
+    vessel_uart = 0;
+    vessel_uart_irq = MK_NO_CHANNEL;
+    vessel_timer_irq = MK_NO_CHANNEL;
+    assert_int_equal(vmm_byteq_open_reader(&output, shared.console.out, HOST_UART_QUEUE), 0);
+    assert_int_equal(vmm_byteq_open_reader(&log_lines, shared.log.out, HOST_UART_QUEUE), 0);
+    assert_int_equal(vmm_byteq_open_writer(&input, shared.console.in, HOST_UART_QUEUE), 0);
+    init();
+    kernel.vcpu[0].word[MK_WORD_PC] = RIG_PC;
+    double_count();
+    memset(kernel.notified, 0, sizeof(kernel.notified));
+    microkit_have_signal = seL4_False;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    vessel_port = 0;
+    vessel_port_channel = MK_NO_CHANNEL;
+    vessel_timer = MK_NO_CHANNEL;
+    return 0;
+}
+
+/* What protected() answers to an action. */
+static seL4_Word ask(microkit_channel channel, enum control_action action)
+{
+    return protected(channel, microkit_msginfo_new(MK_CALL_BASE + action, 0)).label;
+}
+
+static void output_is_queued_and_told_once(void **state)
+{
+    uint8_t byte[4];
+    bool wake = false;
+
+    (void)state;
+    store(GUEST_UARTCR, 0x301);
+    store(GUEST_UART, 'a');
+    store(GUEST_UART, 'b');
+    assert_int_equal(vmm_byteq_read(&output, byte, sizeof(byte), &wake), 2);
+    assert_memory_equal(byte, "ab", 2);
+    assert_int_equal(kernel.notified[MUX], 1);
+    assert_int_equal(kernel.sent, 0); /* The UART is not ours. */
+}
+
+static void input_reaches_the_guest(void **state)
+{
+    bool wake = false;
+
+    (void)state;
+    store(GUEST_UARTCR, 0x301);
+    vmm_byteq_write(&input, (const uint8_t *)"x", 1, &wake);
+    notified(MUX);
+    assert_true(deliver_abort(ESR_LOAD(4), GUEST_UART));
+    assert_int_equal(*guest_x(4), 'x');
+}
+
+static void log_is_queued(void **state)
+{
+    char line[64] = "";
+    bool wake = false;
+
+    (void)state;
+    vmm_host_log(VMM_LOG_WARN, "rig", "careful");
+    vmm_byteq_read(&log_lines, (uint8_t *)line, sizeof(line) - 1, &wake);
+    assert_string_equal(line, "vessel: warning: rig: careful\r\n");
+}
+
+/* A deadline is asked for in ns, rounded up, and not again while an earlier one is due. */
+static void waiting_calls_the_timer(void **state)
+{
+    (void)state;
+    gic_enable(0, UINT32_C(1) << MK_VTIMER_INTID);
+    unsigned before = guest()->resumed;
+    guest()->reg[seL4_VCPUReg_CNTV_CTL] = 1;
+    guest()->reg[seL4_VCPUReg_CNTV_CVAL] = MS_TICKS;
+    assert_false(deliver_hsr(ESR_WFI));
+    assert_int_equal(kernel.calls, 1);
+    assert_int_equal(kernel.called, TIMER);
+    assert_int_equal(kernel.call_label, MK_TIMER_SET);
+    assert_in_range(kernel.call_word, 999984, 1000000);
+    assert_int_equal(kernel.timer, UINT64_MAX);
+    kernel.counter += MS_TICKS;
+    notified(TIMER);
+    assert_int_equal(guest()->resumed, before + 1);
+    assert_int_equal(kernel.acked, 0);
+}
+
+static void stop_and_start(void **state)
+{
+    (void)state;
+    assert_int_equal(shared.state, MK_STATE_ON);
+    assert_int_equal(ask(MUX, CONTROL_STOP), 0);
+    assert_int_equal(shared.state, MK_STATE_OFF);
+    assert_int_equal(guest()->stopped, 1);
+    assert_true(kernel.notified[MUX] != 0);
+    assert_int_not_equal(ask(MUX, CONTROL_STOP), 0);
+    assert_int_equal(ask(MUX, CONTROL_START), 0);
+    assert_int_equal(shared.state, MK_STATE_ON);
+    assert_int_not_equal(ask(MUX, CONTROL_START), 0);
+}
+
+static void restart_of_one_that_runs_or_waits_or_is_off(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(MUX, CONTROL_RESTART), 0);
+    assert_int_equal(mk.machine.vm.state, VMM_VM_RUNNING);
+    assert_int_equal(guest()->resumed, 2);
+    assert_false(deliver_hsr(ESR_WFI));
+    assert_int_equal(ask(MUX, CONTROL_RESTART), 0);
+    assert_int_equal(guest()->resumed, 3);
+    assert_int_equal(ask(MUX, CONTROL_STOP), 0);
+    assert_int_equal(ask(MUX, CONTROL_RESTART), 0);
+    assert_int_equal(shared.state, MK_STATE_ON);
+}
+
+static void paused_ones_do_not_run(void **state)
+{
+    (void)state;
+    assert_int_equal(ask(MUX, CONTROL_PAUSE), 0);
+    assert_int_equal(shared.state, MK_STATE_PAUSED);
+    assert_int_equal(guest()->stopped, 1);
+    assert_int_not_equal(ask(MUX, CONTROL_PAUSE), 0);
+    notified(MUX);
+    assert_int_equal(guest()->resumed, 1);
+    assert_int_equal(ask(MUX, CONTROL_RESUME), 0);
+    assert_int_equal(guest()->resumed, 2);
+    assert_int_equal(shared.state, MK_STATE_ON);
+}
+
+static void only_the_mux_may_call(void **state)
+{
+    (void)state;
+    assert_int_not_equal(ask(STRANGER, CONTROL_STOP), 0);
+    assert_int_equal(mk.machine.vm.state, VMM_VM_RUNNING);
+    assert_int_not_equal(protected(MUX, microkit_msginfo_new(7, 0)).label, 0);
+    assert_int_equal(mk.machine.vm.state, VMM_VM_RUNNING);
+}
+
+static void ends_are_told(void **state)
+{
+    (void)state;
+    *guest_x(0) = PSCI_SYSTEM_OFF;
+    assert_false(deliver_hsr(ESR_SMC));
+    assert_int_equal(shared.state, MK_STATE_OFF);
+    assert_int_equal(ask(MUX, CONTROL_START), 0);
+    assert_false(deliver(seL4_Fault_Timeout));
+    assert_int_equal(shared.state, MK_STATE_CRASHED);
+    assert_true(kernel.notified[MUX] >= 2);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(output_is_queued_and_told_once),
+        T(input_reaches_the_guest),
+        T(log_is_queued),
+        T(waiting_calls_the_timer),
+        T(stop_and_start),
+        T(restart_of_one_that_runs_or_waits_or_is_off),
+        T(paused_ones_do_not_run),
+        T(only_the_mux_may_call),
+        T(ends_are_told),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
