@@ -13,9 +13,12 @@
 #include "sched.h"
 #include "timers.h"
 #include "uart.h"
+#include "virtio_driver.h"
 
 /** Most CPUs that the host uses. */
 #define BARE_MAX_CPUS HOST_SCHED_CPUS
+/** Most places for virtio devices that the machine can have. */
+#define BARE_MAX_VIRTIO 32u
 /** Channels of one VM, at most. */
 #define BARE_MAX_CHANNELS 64
 
@@ -153,6 +156,9 @@ struct bare_platform {
     uint32_t maintenance_intid;
     uint32_t vtimer_intid;
     uint32_t hyp_timer_intid;
+    size_t virtio_count; /**< Places for virtio devices, by ascending address. */
+    uintptr_t virtio[BARE_MAX_VIRTIO];
+    uint32_t virtio_intid[BARE_MAX_VIRTIO];
     uintptr_t ecam;    /**< PCIe configuration space; 0: none. */
     uint64_t pci_mmio; /**< 32-bit PCI memory window. */
 };
@@ -171,8 +177,18 @@ void bare_memory_init(uint64_t start);
 void *bare_alloc(uint64_t size, uint64_t align, bool clear);
 
 /* virtio.c */
+/**
+ * Find the machine's virtio device `n` (from 0, as QEMU's command line has them) of type `id`.
+ * @return false: there is none such.
+ */
+bool bare_virtio_find(uint32_t id, unsigned n, struct host_virtio *dev, uint32_t *intid);
 /** Add the virtio devices of the VM's machine with their back ends. */
 enum vmm_err bare_virtio_add(struct bare_vm *vm, struct vmm_diag *diag);
+
+/* entropy.c */
+/** Random bytes for a device of the VM `cookie`; as vmm_backends.entropy. */
+enum vmm_err bare_entropy_open(void *cookie, struct vmm_virtio_rng *rng, struct vmm_entropy *e,
+                               struct vmm_diag *diag);
 
 /* stage2.c */
 /** Build the guest's stage-2 tables: its RAM and, for a GICv2, the virtual CPU interface. */

@@ -91,6 +91,25 @@ static void find_cpus(struct bare_platform *p, const void *fdt)
     }
 }
 
+/* Sorted by their addresses: the order in the tree is not told anywhere. */
+static void find_virtio(struct bare_platform *p, const void *fdt)
+{
+    int node = compatible(fdt, "virtio,mmio");
+
+    for (; node >= 0 && p->virtio_count < BARE_MAX_VIRTIO;
+         node = fdt_node_offset_by_compatible(fdt, node, "virtio,mmio")) {
+        uintptr_t base = reg(fdt, node, 0).base;
+        size_t i = p->virtio_count++;
+
+        for (; i > 0 && p->virtio[i - 1] > base; i--) {
+            p->virtio[i] = p->virtio[i - 1];
+            p->virtio_intid[i] = p->virtio_intid[i - 1];
+        }
+        p->virtio[i] = base;
+        p->virtio_intid[i] = intid(fdt, node, 0);
+    }
+}
+
 void bare_platform_init(const void *fdt)
 {
     struct bare_platform *p = &bare_platform;
@@ -110,6 +129,7 @@ void bare_platform_init(const void *fdt)
     p->hyp_timer_intid = intid(fdt, timer, 3);
     find_gic(p, fdt);
     find_cpus(p, fdt);
+    find_virtio(p, fdt);
     if (pci >= 0) {
         p->ecam = reg(fdt, pci, 0).base;
         p->pci_mmio = pci_mmio_window(fdt, pci);

@@ -62,6 +62,7 @@ class Bare:
             *("-machine", f"virt,virtualization=on,gic-version={gic}"),
             *("-cpu", machine.cpu, "-smp", str(_cpus(description)), "-m", f"{memory // MIB}M"),
             *("-kernel", str(tree.built(IMAGE)), "-device", loader),
+            *_devices(description),
             *(("-icount", "shift=0,sleep=off") if machine.icount else ()),
         ]
 
@@ -90,6 +91,15 @@ def _memories(description: Description) -> Iterator[Problem]:
         text = f"more memory than this host has: {format_size(MAX_MEMORY)}, for all VMs"
         where = ("vm", next(iter(description.system.vm)), "memory")
         yield Problem(description.origin.where(where), text)
+
+
+def _devices(description: Description) -> list[str]:
+    """What the host's drivers use."""
+    devices = []
+    if any(vm.rng for vm in description.system.vm.values()):
+        devices += ["-device", "virtio-rng-device"]
+    # Only with this has QEMU the registers of virtio 1.
+    return ["-global", "virtio-mmio.force-legacy=false", *devices] if devices else []
 
 
 def quote(path: Path) -> str:

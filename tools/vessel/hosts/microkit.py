@@ -58,6 +58,9 @@ class Microkit:
                 text = f"GICv{vm.gic}, but {self.board_name} has a GICv{self.board.gic}"
                 where = origin.where(("vm", name, "gic"))
                 problems.append(Problem(where, text, f"use {self.board.gic}"))
+            if vm.rng:
+                text = "this host has no entropy to give"
+                problems.append(Problem(origin.where(("vm", name, "rng")), text))
         return problems
 
     @property
