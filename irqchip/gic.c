@@ -123,6 +123,17 @@ struct vmm_irq_line vmm_gic_spi(struct vmm_gic *gic, uint32_t intid)
     return (struct vmm_irq_line) { set_spi, gic, intid };
 }
 
+void vmm_gic_forward(struct vmm_gic *gic, uint32_t intid,
+                     void (*done)(void *cookie, uint32_t intid), void *cookie)
+{
+    unsigned spi = intid - VMM_GIC_PRIVATE;
+
+    vmm_assert(intid >= VMM_GIC_PRIVATE && spi < gic->spi_count);
+    gic->forwarded[spi / 32] |= UINT32_C(1) << spi % 32;
+    gic->forward_done = done;
+    gic->forward_cookie = cookie;
+}
+
 void vmm_gic_set_private(void *chip, struct vmm_vcpu *vcpu, uint32_t intid, bool level)
 {
     struct vmm_gic *gic = chip;

@@ -120,6 +120,16 @@ static unsigned after_drop(struct vmm_gic_bank *bank, uint32_t bit, unsigned sta
     return state & ~dropped;
 }
 
+/* The guest is done with an interrupt: if it is a physical one, the host may let it come again. */
+static void tell_done(struct vmm_gic *gic, const struct place *at)
+{
+    if (at->b == 0 || at->b > VMM_GIC_SPI_BANKS || (gic->forwarded[at->b - 1] & at->bit) == 0) {
+        return;
+    }
+    at->bank->line &= ~at->bit;
+    gic->forward_done(gic->forward_cookie, gic_intid(at->b, at->i));
+}
+
 static bool fold(struct vmm_gic *gic, struct vmm_vcpu *vcpu, unsigned n)
 {
     struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
@@ -131,6 +141,7 @@ static bool fold(struct vmm_gic *gic, struct vmm_vcpu *vcpu, unsigned n)
     case VMM_LR_INVALID:
         at.bank->sent &= ~at.bit;
         at.bank->active &= ~at.bit;
+        tell_done(gic, &at);
         release(gic, cpu, n, &at);
         return true;
     case VMM_LR_PENDING:

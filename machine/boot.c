@@ -100,6 +100,7 @@ enum vmm_err vmm_machine_boot_step(struct vmm_machine *machine, bool *started,
     }
     reset_devices(machine);
     vm->irqchip.ops->reset(vm->irqchip.chip);
+    vmm_machine_passthrough_reset(machine);
     vmm_vm_start(vm, machine->layout.entry, machine->layout.fdt.v);
     *started = true;
     return VMM_OK;

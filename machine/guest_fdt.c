@@ -110,6 +110,7 @@ static void write_tree(struct vmm_fdt *fdt, const struct vmm_machine *machine)
     vmm_pl011_fdt(fdt, VMM_GPA(type->uart.base), type->uart_intid);
     vmm_pl031_fdt(fdt, VMM_GPA(type->rtc.base), type->rtc_intid);
     vmm_machine_virtio_fdt(machine, fdt);
+    vmm_machine_passthrough_fdt(fdt, machine);
     write_extra(fdt, machine);
 }
 

@@ -16,6 +16,28 @@ extern const struct vmm_machine_type vmm_machine_virt;
 VMM_MUST_CHECK enum vmm_err vmm_manifest_devices(const void *fdt, int node,
                                                  struct vmm_vm_desc *desc, struct vmm_diag *diag);
 
+/** The subnode of a VM's node that is no virtio device. */
+#define VMM_PASSTHROUGH_NODE "passthrough"
+
+/**
+ * Read what a VM's node says of passed-through devices.
+ * @retval VMM_ERR_FORMAT As vmm_manifest_vm().
+ */
+VMM_MUST_CHECK enum vmm_err vmm_manifest_passthrough(const void *fdt, int node,
+                                                     struct vmm_vm_desc *desc,
+                                                     struct vmm_diag *diag);
+
+/**
+ * Connect the interrupts of passed-through devices.
+ * @retval VMM_ERR_INVALID One is no SPI of the VM.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_machine_passthrough_init(struct vmm_machine *machine,
+                                                         struct vmm_diag *diag);
+/** After the GIC's reset. */
+void vmm_machine_passthrough_reset(struct vmm_machine *machine);
+/** Write the nodes of passed-through devices. */
+void vmm_machine_passthrough_fdt(struct vmm_fdt *fdt, const struct vmm_machine *machine);
+
 /** Write the nodes of the virtio devices. */
 void vmm_machine_virtio_fdt(const struct vmm_machine *machine, struct vmm_fdt *fdt);
 

@@ -124,7 +124,8 @@ enum vmm_err vmm_machine_init(struct vmm_machine *machine, const struct vmm_vm_d
     vmm_pl011_init(&machine->uart, vmm_gic_spi(&machine->gic, machine->type->uart_intid), console);
     vmm_pl031_init(&machine->rtc, vmm_gic_spi(&machine->gic, machine->type->rtc_intid),
                    vmm_host_wall_seconds);
-    return add_devices(machine, diag);
+    err = add_devices(machine, diag);
+    return err == VMM_OK ? vmm_machine_passthrough_init(machine, diag) : err;
 }
 
 static bool reaches_ram(const struct vmm_machine *machine, const struct vmm_mmio_region *region)

@@ -109,8 +109,12 @@ enum vmm_err vmm_manifest_devices(const void *fdt, int node, struct vmm_vm_desc 
 
     fdt_for_each_subnode(r.node, fdt, node)
     {
-        enum vmm_err err = read_device(&r, desc);
+        const char *name = fdt_get_name(fdt, r.node, NULL);
+        enum vmm_err err = VMM_OK;
 
+        if (name == NULL || strcmp(name, VMM_PASSTHROUGH_NODE) != 0) {
+            err = read_device(&r, desc);
+        }
         if (err != VMM_OK) {
             return err;
         }

@@ -67,6 +67,10 @@ struct mk_vm {
 
 extern struct mk_vm mk;
 
+/** Channel of the first interrupt of a passed-through device; the others follow, in the manifest's
+ * order. */
+#define MK_FORWARD_CHANNEL 16u
+
 /* config.c */
 #define MK_NO_CHANNEL UINT64_MAX
 /** What the system description tells this protection domain; see there. */

@@ -56,6 +56,12 @@ static enum vmm_err add_virtio(struct vmm_diag *diag)
     return vmm_machine_add_virtio(&mk.machine, &backends, mk.virtio, diag);
 }
 
+static void forward_ack(void *cookie, size_t index)
+{
+    (void)cookie;
+    microkit_irq_ack((microkit_channel)(MK_FORWARD_CHANNEL + index));
+}
+
 static void connect(void)
 {
     for (unsigned i = 0; i < VMM_MAX_VCPUS; i++) {
@@ -79,6 +85,7 @@ static enum vmm_err build(struct vmm_diag *diag)
         err = vmm_machine_init(m, &desc, mk_console(m), diag);
     }
     if (err == VMM_OK) {
+        m->forward_ack = forward_ack;
         err = add_ram(diag);
     }
     return err == VMM_OK ? add_virtio(diag) : err;
@@ -138,6 +145,19 @@ static void acknowledge(microkit_channel channel)
     }
 }
 
+/* A passed-through device's interrupt: acknowledged once the guest is done with it. */
+static bool forward(microkit_channel channel)
+{
+    size_t index = channel - (size_t)MK_FORWARD_CHANNEL;
+
+    if (channel < MK_FORWARD_CHANNEL || index >= mk.machine.desc.forward_count) {
+        return false;
+    }
+    vmm_machine_forward(&mk.machine, index);
+    vmm_microkit_settle();
+    return true;
+}
+
 bool vmm_microkit_notified(microkit_channel channel)
 {
     if (channel == vessel_uart_irq || channel == vessel_port_channel) {
@@ -145,7 +165,7 @@ bool vmm_microkit_notified(microkit_channel channel)
     } else if (channel == vessel_timer_irq || channel == vessel_timer) {
         mk_timer_irq();
     } else {
-        return false;
+        return forward(channel);
     }
     vmm_microkit_settle();
     if (channel == vessel_uart_irq || channel == vessel_timer_irq) {

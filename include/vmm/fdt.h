@@ -9,7 +9,11 @@
 #include <vmm/err.h>
 
 /** Phandles of nodes that others refer to. */
-enum vmm_fdt_phandle { VMM_PHANDLE_GIC = 1, VMM_PHANDLE_APB_CLOCK = 2, VMM_PHANDLE_MSI = 3 };
+enum vmm_fdt_phandle {
+    VMM_PHANDLE_GIC = 0x40000001, /**< Out of the way of those of a board. */
+    VMM_PHANDLE_APB_CLOCK,
+    VMM_PHANDLE_MSI,
+};
 
 /** A device tree under construction. After the first error the calls do nothing. */
 struct vmm_fdt {

@@ -80,6 +80,9 @@ struct vmm_gic {
     struct vmm_its *its;                /**< v3: who makes LPIs pending; NULL: there are none. */
     uint64_t propbaser;                 /**< GICR_PROPBASER, the same for all redistributors. */
     struct vmm_gic_bank lpi[VMM_GIC_LPI_BANKS];
+    uint32_t forwarded[VMM_GIC_SPI_BANKS]; /**< Bits: SPIs of vmm_gic_forward(). */
+    void (*forward_done)(void *cookie, uint32_t intid);
+    void *forward_cookie;
 };
 
 struct vmm_gic_config {
@@ -96,6 +99,13 @@ VMM_MUST_CHECK enum vmm_err vmm_gic_init(struct vmm_gic *gic, struct vmm_vm *vm,
 
 /** The wire to SPI `intid` (32 and up, below the SPI count + 32), for a device. */
 struct vmm_irq_line vmm_gic_spi(struct vmm_gic *gic, uint32_t intid);
+
+/**
+ * SPI `intid` is a physical interrupt's: its line, once raised, stays high until the guest has
+ * deactivated it, and is lowered then before `done` is called, which is the same for all.
+ */
+void vmm_gic_forward(struct vmm_gic *gic, uint32_t intid,
+                     void (*done)(void *cookie, uint32_t intid), void *cookie);
 
 /** GICD: 4 KiB (v2) or 64 KiB (v3). `dev` is the struct vmm_gic. */
 void vmm_gic_dist_mmio(void *dev, struct vmm_mmio *io);

@@ -79,6 +79,10 @@ struct vmm_machine {
     size_t virtio_count;
     struct vmm_virtio_console *terminal; /**< Its port 0 shares the UART's back end; or NULL. */
     struct vmm_console console;          /**< That back end. */
+    /** Passed-through interrupt `index` may come again: the host's to set, after init. */
+    void (*forward_ack)(void *cookie, size_t index);
+    void *forward_cookie;
+    uint32_t forwarded; /**< Bit n: number n has come and is not acknowledged yet. */
     const struct vmm_machine_device *extra[VMM_MACHINE_EXTRA_MAX];
     size_t extra_count;
     struct vmm_life life;
@@ -108,6 +112,10 @@ VMM_MUST_CHECK enum vmm_err vmm_machine_init(struct vmm_machine *machine,
 VMM_MUST_CHECK enum vmm_err vmm_machine_add_device(struct vmm_machine *machine,
                                                    const struct vmm_machine_device *device,
                                                    struct vmm_diag *diag);
+
+/** Passed-through interrupt `index` (below `desc.forward_count`) has come; the host has masked it
+ * until `forward_ack`, which follows when the guest is done with it, or boots. */
+void vmm_machine_forward(struct vmm_machine *machine, size_t index);
 
 /**
  * Give RAM region `index` of the description its memory: `desc.ram[index].size` bytes at `host`.

@@ -16,6 +16,8 @@
 
 #define VMM_MANIFEST_VERSION 1
 #define VMM_MAX_RAM_REGIONS 8
+/** Most interrupts of passed-through devices. */
+#define VMM_MAX_FORWARDS 16
 #define VMM_MAX_DEVICES 16
 /** Most VMs in a system. */
 #define VMM_MAX_VMS 16
@@ -71,6 +73,10 @@ struct vmm_vm_desc {
     struct vmm_blob initrd;                         /**< size 0: none. */
     struct vmm_device_desc device[VMM_MAX_DEVICES]; /**< As the manifest has them. */
     size_t device_count;
+    const void *tree;                   /**< The manifest, for the next. */
+    int passthrough;                    /**< Node with the nodes of passed-through devices; or */
+    uint32_t forward[VMM_MAX_FORWARDS]; /**< negative. INTIDs of their interrupts: SPIs. */
+    size_t forward_count;
 };
 
 /** A checked packed system. */

@@ -7,6 +7,7 @@ The programs have to be there: `make microkit`.
 import os
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -102,6 +103,25 @@ def test_two_vms_side_by_side(run, build, tmp_path):
     guest.expect("alpha: stays off")
     guest.send(f"{ESCAPE}1")
     guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
+def test_passed_through_device(run, build, tmp_path):
+    """The board's clock is the guest's: its registers, and its interrupt after a reboot too."""
+    system = tmp_path / "passed.toml"
+    device = 'passthrough = ["/pl031@9010000"]\n'
+    system.write_text(VM.format(name="one", build=build) + device)
+    guest = run(*ON_SEL4[:2], system)
+    alarm = (
+        "R=$(ls -d /sys/bus/amba/devices/c000000.*/rtc/rtc*); echo +1 >$R/wakealarm; "
+        'while [ -n "$(cat $R/wakealarm)" ]; do :; done; grep rtc /proc/interrupts'
+    )
+    for life in range(2):
+        guest.login()
+        for n in range(1, 3):
+            assert re.search(rf" {n} +GIC-0 144 Level +rtc-pl031", guest.shell(alarm))
+        assert abs(int(guest.shell("cat $R/since_epoch").split()[0]) - time.time()) < 120
+        guest.sendline("reboot" if life == 0 else "poweroff")
     assert guest.ended() == 0
 
 

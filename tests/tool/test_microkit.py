@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Systems for seL4: the description of Microkit's tool, and how that tool is called."""
 
+import shutil
 import stat
+import struct
+import subprocess
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import libfdt
 import pytest
 
 from sandbox import Result, Sandbox
 
 VM = '[vm.debian]\nkernel = "kernel"\ngic = 2\n'
 BOARD = "qemu_virt_aarch64"
+QEMU = shutil.which("qemu-system-aarch64")  # Not the sandbox's.
 # Stands in for the SDK's tool: writes what it was asked for, or fails as it does.
 TOOL = """#!/bin/sh
 echo "$@" >"${0%/*}/called"
@@ -182,6 +187,71 @@ def test_placement_is_checked(sandbox: Sandbox, sdk: Path, line: str, reason: st
     result = build(sandbox, f"{VM}{line}\n")
     assert result.status == 2
     assert reason in result.errors[0]
+
+
+@pytest.fixture
+def board(sandbox: Sandbox) -> str:
+    """The device tree of the real QEMU's machine, as a line of TOML."""
+    machine = f"virt,virtualization=on,gic-version=2,dumpdtb={sandbox.path}/board.dtb"
+    command = [QEMU, "-machine", machine, "-cpu", "cortex-a53", "-display", "none"]
+    subprocess.run(command, check=True, capture_output=True)
+    return '[host]\ndtb = "board.dtb"\n'
+
+
+def test_passed_through(sandbox: Sandbox, sdk: Path, board: str) -> None:
+    """Regions of whole pages, SPIs, triggers; the node in the manifest is the guest's."""
+    toml = VM + 'passthrough = ["/pl031@9010000", "/virtio_mmio@a000200", "/virtio_mmio@a000000"]\n'
+    assert build(sandbox, toml + board).status == 0
+    root = system(sandbox)
+    places = {
+        r.get("name"): (r.get("phys_addr"), r.get("size")) for r in root.iter("memory_region")
+    }
+    assert places["debian_9010000"] == ("0x9010000", "0x1000")
+    assert places["debian_a000000"] == ("0xa000000", "0x1000")
+    assert "rtc" not in places
+    guest = {m.get("mr"): m.get("vaddr") for m in root.find(".//virtual_machine").iter("map")}
+    assert guest["debian_9010000"] == "0xc000000"
+    assert guest["debian_a000000"] == "0xc001000"
+    irqs = [(i.get("irq"), i.get("id"), i.get("trigger")) for i in root.iter("irq")]
+    assert irqs[:3] == [("34", "16", "level"), ("49", "17", "edge"), ("48", "18", "edge")]
+    fdt = libfdt.Fdt((sandbox.path / "out/system.pack").read_bytes())
+
+    def words(node: int, name: str) -> tuple[int, ...]:
+        value = bytes(fdt.getprop(node, name))
+        return struct.unpack(f">{len(value) // 4}I", value)
+
+    node = fdt.path_offset("/vms/vm@0/passthrough")
+    assert words(node, "interrupts") == (144, 145, 146)
+    second = fdt.path_offset("/vms/vm@0/passthrough/virtio_mmio@c001200")
+    assert words(second, "reg") == (0, 0xC001200, 0, 0x200)
+    assert words(second, "interrupts") == (0, 113, 1)
+    assert fdt.path_offset("/vms/vm@0/passthrough/board-apb-pclk") > 0
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('passthrough = ["/nothing@1"]', 'the board has no device "/nothing@1"'),
+        ('passthrough = ["/pl011@9000000"]', "the UART is the host's"),
+        ('passthrough = ["/timer"]', '"/timer" has a private interrupt'),
+        ('passthrough = ["/a", "/a"]', '"/a" is passed through twice'),
+    ],
+)
+def test_cannot_be_passed(sandbox: Sandbox, sdk: Path, board: str, line: str, reason: str) -> None:
+    result = build(sandbox, f"{VM}{line}\n{board}")
+    assert result.status == 2
+    assert reason in result.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("dtb", "reason"), [("none", "no such file"), ("kernel", "not a device tree")]
+)
+def test_bad_board(sandbox: Sandbox, sdk: Path, dtb: str, reason: str) -> None:
+    toml = f'{VM}passthrough = ["/pl031@9010000"]\n[host]\ndtb = "{dtb}"\n'
+    result = build(sandbox, toml)
+    assert result.status == 2
+    assert result.errors[0].startswith("system.toml: host.dtb: ")
+    assert reason in result.errors[0].lower()
 
 
 def test_no_sdk(sandbox: Sandbox) -> None:

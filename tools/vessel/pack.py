@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import libfdt
 
-from vessel import devices, images
+from vessel import devices, images, passthrough
 from vessel.description import Description
 from vessel.errors import Reason
 from vessel.schema import PAGE, Vm
@@ -52,7 +52,8 @@ def _life(fdt: libfdt.FdtSw, vm: Vm) -> None:
         fdt.property_u32("restart-limit", vm.restart_limit)
 
 
-def _vm_node(fdt: libfdt.FdtSw, name: str, vm: Vm, placed: Placed, log_level: int) -> None:
+def _vm_node(fdt: libfdt.FdtSw, description: Description, name: str, placed: Placed) -> None:
+    vm = description.system.vm[name]
     fdt.property_string("label", name)
     fdt.property_string("machine", vm.machine)
     fdt.property_u32("cpus", vm.cpus)
@@ -62,9 +63,10 @@ def _vm_node(fdt: libfdt.FdtSw, name: str, vm: Vm, placed: Placed, log_level: in
     fdt.property("kernel", _u64s(placed.kernel.offset, placed.kernel.size))
     if vm.initrd is not None:
         fdt.property("initrd", _u64s(placed.initrd.offset, placed.initrd.size))
-    fdt.property_u32("log-level", log_level)
+    fdt.property_u32("log-level", LOG_LEVELS[description.system.host.log])
     _life(fdt, vm)
     devices.write(fdt, vm)
+    passthrough.find(description, name).write(fdt)
 
 
 def _manifest(description: Description, placed: list[Placed], pack_size: int) -> bytes:
@@ -79,10 +81,10 @@ def _manifest(description: Description, placed: list[Placed], pack_size: int) ->
         with fdt.add_node("vms"):
             fdt.property_u32("#address-cells", 1)
             fdt.property_u32("#size-cells", 0)
-            for index, (name, vm) in enumerate(system.vm.items()):
+            for index, name in enumerate(system.vm):
                 with fdt.add_node(f"vm@{index:x}"):
                     fdt.property_u32("reg", index)
-                    _vm_node(fdt, name, vm, placed[index], LOG_LEVELS[system.host.log])
+                    _vm_node(fdt, description, name, placed[index])
     tree = fdt.as_fdt()
     return bytes(tree.as_bytearray()[: tree.totalsize()])
 

@@ -193,6 +193,7 @@ def _check_period(period: int, info: ValidationInfo) -> int:
     return period
 
 
+DevicePath = Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9@,._+-]+)+$")]
 Action = Literal["stop", "restart", "hold"]
 CpuNumber = Annotated[int, Field(ge=0, lt=MAX_CPUS)]
 FilePath = Annotated[str, AfterValidator(_check_path)]
@@ -224,6 +225,7 @@ class Vm(Model):
     on_reboot: Action = "restart"
     on_crash: Action = "stop"
     restart_limit: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
+    passthrough: list[DevicePath] = []
     budget: Annotated[int, Field(ge=MIN_BUDGET, le=MAX_BUDGET)] = 10_000
     period: Annotated[int, Field(ge=MIN_BUDGET, le=MAX_BUDGET), AfterValidator(_check_period)] = (
         Field(default=10_000, validate_default=True)
@@ -239,6 +241,7 @@ class Host(Model):
     """What is not one VM's."""
 
     log: Literal["error", "warn", "info", "debug"] = "info"
+    dtb: FilePath | None = None
     cpus: Annotated[int, Field(ge=1, le=MAX_CPUS)] | None = None
 
 
@@ -247,6 +250,10 @@ def _check_vms(vms: dict[str, Vm]) -> dict[str, Vm]:
         _reject("there is no VM", "add a table [vm.NAME]")
     if len(vms) > MAX_VMS:
         _reject(f"there are {len(vms)} VMs", f"at most {MAX_VMS} are possible")
+    paths = [path for vm in vms.values() for path in vm.passthrough]
+    for path in paths:
+        if paths.count(path) > 1:
+            _reject(f'"{path}" is passed through twice', "a device can be one VM's only")
     if not any(vm.autostart for vm in vms.values()):
         _reject("no VM starts by itself", "let one have autostart = true")
     return vms

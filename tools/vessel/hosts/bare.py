@@ -51,7 +51,12 @@ class Bare:
 
     def limits(self, description: Description) -> list[Problem]:
         """What of the description this host cannot run."""
-        return [*_gics(description), *_pins(description), *_memories(description)]
+        return [
+            *_gics(description),
+            *_pins(description),
+            *_memories(description),
+            *_passed(description),
+        ]
 
     def qemu_arguments(self, description: Description, pack: Path, machine: "Machine") -> list[str]:
         """QEMU's machine and payload."""
@@ -75,6 +80,13 @@ def _gics(description: Description) -> Iterator[Problem]:
             text = f"GICv{vm.gic}, but {first} has a GICv{gic}"
             where = description.origin.where(("vm", name, "gic"))
             yield Problem(where, text, "all VMs have the GIC of the machine below them")
+
+
+def _passed(description: Description) -> Iterator[Problem]:
+    for name, vm in description.system.vm.items():
+        if vm.passthrough:
+            where = description.origin.where(("vm", name, "passthrough"))
+            yield Problem(where, "this host cannot pass devices through", "seL4 can")
 
 
 def _pins(description: Description) -> Iterator[Problem]:

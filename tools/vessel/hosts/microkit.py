@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vessel import files, tree
+from vessel import files, passthrough, tree
 from vessel.description import Description
 from vessel.errors import InputError, Problem, ToolError
 from vessel.hosts import sysdesc
@@ -54,6 +54,10 @@ class Microkit:
                     where = origin.where(("vm", name, "cpu_pin"))
                     text = f"CPU {pin}, but {self.board_name} has 0 to {self.board.cores - 1}"
                     problems.append(Problem(where, text))
+            for regs in passthrough.find(description, name).registers:
+                if regs.physical == self.board.uart.base:
+                    where = origin.where(("vm", name, "passthrough"))
+                    problems.append(Problem(where, "the UART is the host's: it has the consoles"))
             if vm.gic != self.board.gic:
                 text = f"GICv{vm.gic}, but {self.board_name} has a GICv{self.board.gic}"
                 where = origin.where(("vm", name, "gic"))

@@ -7,8 +7,10 @@ The `setvar_*` symbols are host/microkit/config.c's, mux/main.c's and timer/main
 import xml.etree.ElementTree as ET
 from dataclasses import dataclass
 
+from vessel import passthrough
 from vessel.description import Description
 from vessel.hosts.boards import Board, Device
+from vessel.passthrough import Devices
 from vessel.schema import BLOCK, PAGE, Region, Vm
 
 # A protection domain's own address space; its program is linked to 0x200000.
@@ -33,6 +35,7 @@ GICC_GPA = 0x0801_0000  # Of machine "virt".
 UART_CHANNEL = 1
 TIMER_CHANNEL = 2
 MUX_CHANNEL = 3
+FORWARD_CHANNEL = 16  # MK_FORWARD_CHANNEL
 # The mux's and the timer's: VM N's is N, and their own interrupt is
 IRQ_CHANNEL = 61
 
@@ -159,9 +162,24 @@ def _guest(d: _Domain, name: str, vm: Vm, cores: list[int]) -> ET.Element:
     return guest
 
 
-def _common_devices(d: _Domain, guest: ET.Element) -> None:
+def _pass(d: _Domain, guest: ET.Element, devices: Devices) -> None:
+    """Give the guest devices of the board; their interrupts come through its VMM."""
+    for regs in devices.registers:
+        place = {"phys_addr": hex(regs.physical), "size": hex(regs.size), "page_size": hex(PAGE)}
+        region = d.system.region(
+            f"{d.name}_{regs.physical:x}", f"A device that {d.name} has for itself.", **place
+        )
+        ET.SubElement(guest, "map", mr=region, vaddr=hex(regs.gpa), perms="rw", cached="false")
+    for i, interrupt in enumerate(devices.interrupts):
+        trigger = "edge" if interrupt.edge else "level"
+        channel = {"id": str(FORWARD_CHANNEL + i), "trigger": trigger}
+        ET.SubElement(d.pd, "irq", irq=str(interrupt.board), **channel)
+
+
+def _common_devices(d: _Domain, guest: ET.Element, devices: Devices) -> None:
     board = d.system.board
-    if board.rtc is not None:
+    passed = {regs.physical for regs in devices.registers}
+    if board.rtc is not None and board.rtc.base not in passed:
         d.map_device("rtc", board.rtc, "r", "The board's clock: the date.")
     comment = "The GIC's virtual CPU interface, where guests have GICC."
     gicv = d.system.device("gicv", board.gicv, comment)
@@ -188,13 +206,16 @@ def _end(d: _Domain) -> None:
     ET.SubElement(d.pd, "setvar", symbol="vessel_panic_paddr", region_paddr=region)
 
 
-def _vmm(system: _System, name: str, vm: Vm, files: Files, cores: list[int]) -> _Domain:
+def _vmm(system: _System, description: Description, name: str, files: Files) -> _Domain:
     """A VM and its VMM."""
+    vm, cores = description.system.vm[name], _cores_of(system, description)[name]
+    devices = passthrough.find(description, name)
     comment = f"The VMM of {name}; its vCPUs run on what time is left."
     d = _Domain(system, name, files.vmm, VMM_PRIORITY, comment, cores[0])
     _pack(d, name, files.packs[name])
     guest = _guest(d, name, vm, cores)
-    _common_devices(d, guest)
+    _common_devices(d, guest, devices)
+    _pass(d, guest, devices)
     d.pd.append(guest)
     return d
 
@@ -245,10 +266,7 @@ def _mux(system: _System, files: Files, vmms: list[_Domain]) -> None:
 def write(description: Description, board: Board, cores: int, files: Files) -> str:
     """The system description, for a kernel with so many `cores`."""
     system = _System(board, cores)
-    placed = _cores_of(system, description)
-    vmms = [
-        _vmm(system, name, vm, files, placed[name]) for name, vm in description.system.vm.items()
-    ]
+    vmms = [_vmm(system, description, name, files) for name in description.system.vm]
     if len(vmms) == 1:
         _alone(vmms[0])
     else:

@@ -22,6 +22,7 @@
 #define RIG_KERNEL_AT 4096u
 #define RIG_PACK_SIZE 8192u
 #define RIG_PC 0x40080100u
+#define RIG_FORWARD 144u
 #define RIG_UART_CHANNEL 1u
 #define RIG_TIMER_CHANNEL 2u
 
@@ -51,6 +52,20 @@ static inline void rig_u64s(uint8_t *fdt, int node, const char *name, uint64_t a
     assert_int_equal(fdt_setprop(fdt, node, name, data, sizeof(data)), 0);
 }
 
+/* Two interrupts, and a device with a child. */
+static inline void rig_passthrough(uint8_t *pack, int vm)
+{
+    const fdt32_t intid[2] = { cpu_to_fdt32(RIG_FORWARD), cpu_to_fdt32(RIG_FORWARD + 1) };
+    int node = fdt_add_subnode(pack, vm, "passthrough");
+
+    assert_int_equal(fdt_setprop(pack, node, "interrupts", intid, sizeof(intid)), 0);
+    assert_int_equal(
+        fdt_setprop_string(pack, fdt_add_subnode(pack, node, "dev@c001000"), "compatible", "b"), 0);
+    node = fdt_add_subnode(pack, fdt_subnode_offset(pack, vm, "passthrough"), "dev@c000000");
+    assert_int_equal(fdt_setprop_string(pack, node, "compatible", "a"), 0);
+    assert_true(fdt_add_subnode(pack, node, "child") > 0);
+}
+
 /* The manifest of one VM, and a kernel of four bytes. */
 static inline void rig_pack(uint8_t *pack)
 {
@@ -70,6 +85,7 @@ static inline void rig_pack(uint8_t *pack)
     assert_int_equal(fdt_setprop_u32(pack, vm, "cpus", RIG_VCPUS), 0);
     assert_int_equal(fdt_setprop_u32(pack, vm, "gic-version", 2), 0);
     rig_u64s(pack, vm, "ram", RIG_RAM, RIG_RAM_SIZE);
+    rig_passthrough(pack, vm);
     rig_u64s(pack, vm, "kernel", RIG_KERNEL_AT, 4);
     pack[RIG_KERNEL_AT] = 0x14;
 }

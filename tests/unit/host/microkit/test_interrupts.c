@@ -203,6 +203,51 @@ static void channel_that_is_nobody(void **state)
     assert_int_equal(kernel.acked + kernel.deferred, 0);
 }
 
+static void physical_interrupt_is_acked_at_its_end(void **state)
+{
+    (void)state;
+    gic_enable(RIG_FORWARD / 32, 3u << RIG_FORWARD % 32);
+    notified(MK_FORWARD_CHANNEL + 1);
+    assert_int_equal(guest()->lr[0].virq, RIG_FORWARD + 1);
+    assert_int_equal(kernel.acked, 0);
+    notified(RIG_TIMER_CHANNEL); /* Something else happens. */
+    kernel.acked = 0;
+    assert_true(deliver_eoi(0));
+    assert_int_equal(kernel.acked, MK_FORWARD_CHANNEL + 1);
+    assert_int_equal(guest()->lr[0].state, LR_FREE); /* Its line is low. */
+    notified(MK_FORWARD_CHANNEL + 1);
+    assert_int_equal(guest()->lr[0].state, LR_PENDING);
+}
+
+static void physical_interrupt_comes_again_after_a_reboot(void **state)
+{
+    (void)state;
+    notified(MK_FORWARD_CHANNEL);
+    assert_int_equal(kernel.acked, 0);
+    *guest_x(0) = 0x84000009; /* PSCI SYSTEM_RESET */
+    assert_true(deliver_hsr(ESR_SMC));
+    assert_int_equal(kernel.acked, MK_FORWARD_CHANNEL);
+}
+
+static void channels_beyond_are_not_ours(void **state)
+{
+    (void)state;
+    notified(MK_FORWARD_CHANNEL + 2);
+    notified(MK_FORWARD_CHANNEL - 1);
+    assert_int_equal(mk.machine.forwarded, 0);
+}
+
+static void nodes_are_in_the_guests_tree(void **state)
+{
+    const void *fdt = (const void *)(uintptr_t)vessel_ram0;
+
+    (void)state;
+    assert_int_equal(fdt_check_full(fdt, RIG_RAM_SIZE), 0);
+    assert_true(fdt_path_offset(fdt, "/dev@c000000/child") > 0);
+    assert_int_equal(fdt_node_check_compatible(fdt, fdt_path_offset(fdt, "/dev@c001000"), "b"), 0);
+    assert_true(fdt_path_offset(fdt, "/passthrough") < 0);
+}
+
 #define T(name) cmocka_unit_test_setup(name, rig_setup)
 
 int main(void)
@@ -224,6 +269,10 @@ int main(void)
         T(input_while_the_guest_runs),
         T(second_acknowledgement_is_not_deferred),
         T(channel_that_is_nobody),
+        T(physical_interrupt_is_acked_at_its_end),
+        T(physical_interrupt_comes_again_after_a_reboot),
+        T(channels_beyond_are_not_ours),
+        T(nodes_are_in_the_guests_tree),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
