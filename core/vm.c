@@ -97,6 +97,21 @@ void vmm_vm_reset(struct vmm_vm *vm)
     vm->attention = 0;
 }
 
+static void report_crash(struct vmm_vcpu *vcpu, const char *reason)
+{
+    struct vmm_vm *vm = vcpu->vm;
+    uint64_t now = vmm_host_counter();
+
+    if (now < vm->quiet_until) {
+        vmm_log_guest(&vm->log, VMM_LOG_ERROR, "VM crashed: vCPU %u: %s", vcpu->id, reason);
+        return;
+    }
+    vm->quiet_until = now + vmm_host_counter_hz();
+    vmm_log(&vm->log, VMM_LOG_ERROR, "VM crashed: vCPU %u: %s", vcpu->id, reason);
+    vmm_arch_report(vcpu);
+    vmm_trace_report(vcpu);
+}
+
 void vmm_vm_crash(struct vmm_vcpu *vcpu, const char *fmt, ...)
 {
     struct vmm_vm *vm = vcpu->vm;
@@ -109,9 +124,7 @@ void vmm_vm_crash(struct vmm_vcpu *vcpu, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(reason, sizeof(reason), fmt, args);
     va_end(args);
-    vmm_log(&vm->log, VMM_LOG_ERROR, "VM crashed: vCPU %u: %s", vcpu->id, reason);
-    vmm_arch_report(vcpu);
-    vmm_trace_report(vcpu);
+    report_crash(vcpu, reason);
     vmm_vm_stop(vm, VMM_VM_CRASHED);
     vcpu->state = VMM_VCPU_CRASHED;
 }

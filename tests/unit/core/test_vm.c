@@ -295,6 +295,24 @@ static void crash_reports_once_and_stops(void **state)
     assert_int_equal(vm.state, VMM_VM_OFF);
 }
 
+static void crash_after_crash_is_one_line(void **state)
+{
+    (void)state;
+    crash_now(&vcpu[0]);
+    for (unsigned i = 0; i < 1000; i++) {
+        vmm_vm_reset(&vm);
+        vmm_vm_start(&vm, VMM_GPA(0x1000), 0);
+        crash_now(&vcpu[0]);
+    }
+    assert_int_equal(arch.reports, 1);
+    assert_true(fake.log_lines <= 2 * VMM_LOG_BURST);
+    fake.counter += vmm_host_counter_hz();
+    vmm_vm_reset(&vm);
+    vmm_vm_start(&vm, VMM_GPA(0x1000), 0);
+    crash_now(&vcpu[0]);
+    assert_int_equal(arch.reports, 2);
+}
+
 static void reset_makes_a_vm_startable(void **state)
 {
     (void)state;
@@ -337,6 +355,7 @@ int main(void)
         cmocka_unit_test_setup(stop_and_reset_end_a_pause, setup_started),
         cmocka_unit_test_setup(late_exit_of_a_stopped_vcpu_is_ignored, setup_started),
         cmocka_unit_test_setup(crash_reports_once_and_stops, setup_started),
+        cmocka_unit_test_setup(crash_after_crash_is_one_line, setup_started),
         cmocka_unit_test_setup(reset_makes_a_vm_startable, setup_started),
         cmocka_unit_test_setup(no_irqchip_is_no_interrupt, setup_started),
     };
