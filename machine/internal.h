@@ -28,13 +28,6 @@ VMM_MUST_CHECK enum vmm_err vmm_manifest_passthrough(const void *fdt, int node,
                                                      struct vmm_diag *diag);
 
 /**
- * Read which SMCs of a VM go to the firmware.
- * @retval VMM_ERR_FORMAT As vmm_manifest_vm().
- */
-VMM_MUST_CHECK enum vmm_err vmm_manifest_smc(const void *fdt, int node,
-                                             struct vmm_smc_policy *policy, struct vmm_diag *diag);
-
-/**
  * Connect the interrupts of passed-through devices.
  * @retval VMM_ERR_INVALID One is no SPI of the VM.
  */
@@ -50,6 +43,9 @@ void vmm_machine_virtio_fdt(const struct vmm_machine *machine, struct vmm_fdt *f
 
 /** All virtio devices to their state after reset. */
 void vmm_machine_virtio_reset(struct vmm_machine *machine);
+
+/** After that: a back end still uses guest memory, for requests that were in flight. */
+bool vmm_machine_virtio_busy(const struct vmm_machine *machine);
 /** A boot begins: vCPUs at reset, nothing of RAM cleared yet. No vCPU executes until it is over. */
 void vmm_machine_boot_begin(struct vmm_machine *machine);
 

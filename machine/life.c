@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <vmm/life.h>
 
+#include <vmm/host.h>
 #include <vmm/machine.h>
 
 #include "internal.h"
+
+#define MICROSECONDS 1000000u
 
 static void become(struct vmm_machine *machine, enum vmm_life_state state)
 {
@@ -17,6 +20,7 @@ static void become(struct vmm_machine *machine, enum vmm_life_state state)
 
 static void begin_boot(struct vmm_machine *machine)
 {
+    machine->life.since = vmm_host_counter();
     machine->life.order = VMM_LIFE_BY_POLICY;
     vmm_machine_boot_begin(machine);
     become(machine, VMM_LIFE_BOOTING);
@@ -92,8 +96,9 @@ void vmm_life_restart(struct vmm_machine *machine)
 
 bool vmm_life_due(const struct vmm_machine *machine)
 {
-    return machine->life.state == VMM_LIFE_BOOTING ||
-           (is_up(machine) && machine->vm.state != VMM_VM_RUNNING);
+    return machine->life.state == VMM_LIFE_BOOTING
+               ? !vmm_machine_virtio_busy(machine)
+               : is_up(machine) && machine->vm.state != VMM_VM_RUNNING;
 }
 
 static enum vmm_action policy(const struct vmm_machine *machine)
@@ -160,6 +165,14 @@ static void end(struct vmm_machine *machine)
     }
 }
 
+static void log_boot(struct vmm_machine *machine)
+{
+    uint64_t ticks = vmm_host_counter() - machine->life.since;
+
+    vmm_log_guest(&machine->vm.log, VMM_LOG_DEBUG, "booted in %llu us",
+                  (unsigned long long)(ticks * MICROSECONDS / vmm_host_counter_hz()));
+}
+
 enum vmm_err vmm_life_step(struct vmm_machine *machine, struct vmm_diag *diag)
 {
     bool started = false;
@@ -173,6 +186,7 @@ enum vmm_err vmm_life_step(struct vmm_machine *machine, struct vmm_diag *diag)
     if (err != VMM_OK) {
         become(machine, VMM_LIFE_OFF);
     } else if (started) {
+        log_boot(machine);
         become(machine, VMM_LIFE_ON);
     }
     return err;

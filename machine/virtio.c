@@ -17,6 +17,8 @@ struct maker {
 struct kind {
     size_t size;
     enum vmm_err (*make)(const struct maker *m, void *storage, struct vmm_virtio **virtio);
+    /** Does its back end still use guest memory? NULL: it never does after a reset. */
+    bool (*busy)(const void *device);
 };
 
 static enum vmm_err no_backend(const struct maker *m)
@@ -58,8 +60,8 @@ static enum vmm_err make_rng(const struct maker *m, void *storage, struct vmm_vi
 }
 
 static const struct kind kinds[] = {
-    [VMM_DEVICE_CONSOLE] = { sizeof(struct vmm_virtio_console), make_console },
-    [VMM_DEVICE_RNG] = { sizeof(struct vmm_virtio_rng), make_rng },
+    [VMM_DEVICE_CONSOLE] = { sizeof(struct vmm_virtio_console), make_console, NULL },
+    [VMM_DEVICE_RNG] = { sizeof(struct vmm_virtio_rng), make_rng, NULL },
 };
 
 /* Bytes of storage for a device of this kind. */
@@ -143,6 +145,19 @@ void vmm_machine_virtio_reset(struct vmm_machine *machine)
     for (size_t i = 0; i < machine->virtio_count; i++) {
         vmm_virtio_mmio_reset(&machine->virtio[i].mmio);
     }
+}
+
+bool vmm_machine_virtio_busy(const struct vmm_machine *machine)
+{
+    for (size_t i = 0; i < machine->virtio_count; i++) {
+        const struct vmm_machine_virtio *v = &machine->virtio[i];
+        bool (*busy)(const void *device) = kinds[v->desc->kind].busy;
+
+        if (busy != NULL && busy(v->device)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void vmm_machine_virtio_fdt(const struct vmm_machine *machine, struct vmm_fdt *fdt)

@@ -45,6 +45,7 @@ enum vmm_life_order {
 struct vmm_life {
     enum vmm_life_state state;
     enum vmm_life_order order;
+    uint64_t since;        /**< Host counter when the boot began. */
     uint32_t restarts;     /**< By policy, since it was last started by hand. */
     size_t clear_region;   /**< How far the boot has cleared RAM: region, */
     uint64_t clear_offset; /**< and bytes of it. */
@@ -73,7 +74,8 @@ VMM_MUST_CHECK enum vmm_err vmm_life_resume(struct vmm_machine *machine);
 /** Reset it, whatever it does, and boot it again; starts one that is OFF or HELD. */
 void vmm_life_restart(struct vmm_machine *machine);
 
-/** Something is left to do as soon as no vCPU executes. */
+/** Something is left to do as soon as no vCPU executes. A boot waits for back ends that still use
+ * memory of the VM's last life: the last completion is an event after which this is true. */
 bool vmm_life_due(const struct vmm_machine *machine);
 
 /**

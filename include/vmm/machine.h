@@ -151,7 +151,8 @@ void vmm_machine_output_ready(struct vmm_machine *machine);
 /**
  * First boot and each reboot: clear RAM, load the images, generate the device tree, reset all
  * devices and the interrupt controller, and start vCPU 0. No vCPU executes. vmm_life_step() does
- * the same in pieces.
+ * the same in pieces, and has to go on if back ends still used guest memory: `life.state` is then
+ * VMM_LIFE_BOOTING, and no error.
  * @retval VMM_ERR_INVALID A RAM region has no memory yet, or the virtio devices were not added.
  * @retval VMM_ERR_*       As vmm_image_probe(), vmm_image_load() and vmm_fdt_end(). `diag` says
  * what does not fit or is malformed; the VM is not started.
