@@ -289,6 +289,9 @@ void bare_vm_signal(struct bare_vm *vm, unsigned channel);
 /** Call the functions of all channels signalled to VMs that this CPU serves. No lock is held. */
 void bare_serve(struct bare_cpu *cpu);
 
+/* control.c */
+extern const struct control_ops bare_control_ops;
+
 /* console.c */
 /** The UART as bare_platform names it; from here on the log is seen. */
 void bare_console_init(void);

@@ -63,7 +63,7 @@ static enum vmm_err build(struct vmm_diag *diag)
         return err;
     }
     err = bare_console_start(
-        &(struct host_uart_config) { .framed = host.framed, .escape = host.escape });
+        &(struct host_uart_config) { host.framed, host.escape, &bare_control_ops, NULL });
     return err == VMM_OK ? err : vmm_fail(diag, err, "too many interrupts of devices");
 }
 
