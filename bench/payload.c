@@ -11,9 +11,25 @@
 #define RTC_LOAD 0x8u
 #define GICD_TYPER 0x4u
 #define TIMER_ON 1u
+#define CPU_ON 0xc4000003u
 
 static volatile uint32_t irqs;
 static volatile uint64_t irq_at;
+static volatile uint64_t ipi_at; /* When the second CPU's handler began; 0: not yet. */
+static volatile bool second_waits;
+
+uint8_t second_stack[4096] __attribute__((aligned(16)));
+void second_entry(void);
+void second_main(void);
+
+__asm__("second_entry:\n"
+        "    ldr x1, =second_stack + 4096\n"
+        "    mov sp, x1\n"
+        "    ldr x1, =vectors\n"
+        "    msr vbar_el1, x1\n"
+        "    isb\n"
+        "    b second_main\n"
+        "    .ltorg\n");
 
 static uint64_t now(void)
 {
@@ -35,9 +51,21 @@ static void report(const char *name, uint64_t value)
     print("\n");
 }
 
+static void second_irq(uint64_t at)
+{
+    gic_eoi(gic_ack());
+    ipi_at = at;
+}
+
 void payload_irq(void)
 {
-    irq_at = now();
+    uint64_t at = now();
+
+    if ((sys_read(mpidr_el1) & 0xff) != 0) {
+        second_irq(at);
+        return;
+    }
+    irq_at = at;
     uint32_t intid = gic_ack();
 
     if (intid == VTIMER_INTID) {
@@ -113,6 +141,52 @@ static uint64_t timer(bool wait)
     return instructions(sum) / WAKES;
 }
 
+void second_main(void)
+{
+    gic_init_cpu(1);
+    irq_unmask();
+    second_waits = true;
+    for (;;) {
+        __asm__ volatile("wfi");
+    }
+}
+
+/* Let the other CPU come to rest; `deadline` ends the wait. */
+static void rest(void)
+{
+    uint32_t before = irqs;
+
+    sys_write(cntv_cval_el0, now() + 5000);
+    sys_write(cntv_ctl_el0, TIMER_ON);
+    while (irqs == before) {
+        __asm__ volatile("wfi");
+        irq_unmask();
+        irq_mask();
+    }
+}
+
+/* From before the SGI is sent to the handler on another CPU, whose vCPU was in WFI; this one rests
+ * then, which counts too. */
+static uint64_t ipi(void)
+{
+    uint64_t sum = 0;
+
+    while (!second_waits) {
+        rest();
+    }
+    for (unsigned i = 0; i < WAKES; i++) {
+        uint64_t start;
+
+        rest();
+        ipi_at = 0;
+        start = now();
+        gic_sgi(1, SGI);
+        rest();
+        sum += ipi_at - start;
+    }
+    return instructions(sum) / WAKES;
+}
+
 void payload_main(void *fdt)
 {
     (void)fdt;
@@ -129,4 +203,7 @@ void payload_main(void *fdt)
     report("timer_latency", timer(false));
     irq_mask();
     report("wfi_wake", timer(true));
+    if (hvc(CPU_ON, 1, (uint64_t)second_entry, 0) == 0) {
+        report("ipi", ipi());
+    }
 }

@@ -19,10 +19,12 @@ from rich.table import Table
 TOP = Path(__file__).resolve().parent.parent
 BUILD = TOP / os.environ.get("VESSEL_BUILD", "build")
 PAYLOAD = BUILD / "payload/bench.elf"
+COUNTER = BUILD / "payload/count.elf"
 KERNEL = BUILD / "guest/vmlinuz"
 INITRD = BUILD / "guest/bench.cpio.gz"
 HOST = "bare-aarch64"
 NS_PER_S = 1_000_000_000
+NS_PER_TICK = 16  # QEMU's counter has 62.5 MHz.
 IDLE_S = 10
 TIMEOUT_S = 900
 
@@ -33,6 +35,10 @@ GOALS = {
     "sgi_self": 900,
     "boot_ratio": 1.001,
     "idle_share": 0.01,
+    "ipi": 2500,
+    "unfairness": 0.05,
+    "idle_vm_cost": 0.001,
+    "restart_ratio": 1.1,
 }
 
 
@@ -51,11 +57,15 @@ def qemu(arguments: list[str]) -> str:
     return done.stdout
 
 
-def number(pattern: str, output: str) -> int:
-    match = re.search(pattern, output)
-    if match is None:
+def numbers(pattern: str, output: str) -> list[int]:
+    found = [int(text) for text in re.findall(pattern, output)]
+    if not found:
         sys.exit(f"no line like '{pattern}' in:\n{output}")
-    return int(match[1])
+    return found
+
+
+def number(pattern: str, output: str) -> int:
+    return numbers(pattern, output)[0]
 
 
 def exits(gic: int) -> dict[str, int]:
@@ -116,11 +126,73 @@ def linux(directory: Path) -> dict[str, float]:
     }
 
 
+def ipi(gic: int) -> int:
+    """Instructions from an SGI to another, sleeping CPU to its handler."""
+    arguments = ["--gic", str(gic), "--cpus", "2", "--kernel", str(PAYLOAD)]
+    return number(r"bench ipi (\d+)", qemu(["./vessel", "run", "--icount", *arguments]))
+
+
+def run_vms(directory: Path, **vms: str) -> str:
+    """What VMs with these keys print, on one CPU."""
+    path = directory / "vms.toml"
+    tables = [f'[vm.{name}]\nmemory = "512M"\n{keys}\n' for name, keys in vms.items()]
+    path.write_text('[host]\ncpus = 1\nlog = "debug"\n' + "".join(tables))
+    return re.sub(r"\x1b\[[0-9;]*m", "", qemu(["./vessel", "run", "--icount", str(path)]))
+
+
+def counter(windows: int, window_ms: int) -> str:
+    return f'kernel = "{COUNTER}"\ncmdline = "count={windows} window={window_ms}"'
+
+
+def debian(sleep_s: int) -> str:
+    return f'kernel = "{KERNEL}"\ninitrd = "{INITRD}"\ncmdline = "{cmdline(sleep_s, loud=False)}"'
+
+
+def unfairness(directory: Path) -> float:
+    """How far apart two VMs get that share a CPU for 10 s, as part of the whole."""
+    output = run_vms(directory, a=counter(20, 500), b=counter(20, 500))
+    a, b = (sum(numbers(rf"\[{name}\] count (\d+)", output)) for name in "ab")
+    return abs(a - b) / max(a, b)
+
+
+def idle_vm_cost(directory: Path) -> float:
+    """What a computing VM loses while a Debian beside it sleeps, from 3 to 6 s after the start."""
+    output = run_vms(directory, count=counter(50, 200), debian=debian(5))
+    counts = numbers(r"\[count\] count (\d+)", output)
+    beside, alone = counts[15:30], counts[45:50]
+    return 1 - sum(beside) / len(beside) * len(alone) / sum(alone)
+
+
+def restart_ratio(directory: Path) -> float:
+    """A Debian's second start to its first, each from the order to the first line of userspace."""
+    policy = 'on_poweroff = "restart"\nrestart_limit = 1\n'
+    output = run_vms(directory, debian=policy + debian(0))
+    first, second = (
+        us * 1000 + ticks * NS_PER_TICK
+        for us, ticks in zip(
+            numbers(r"booted in (\d+) us", output),
+            numbers(r"bench first_userspace (\d+)", output),
+            strict=True,
+        )
+    )
+    return second / first
+
+
+def several_vms(directory: Path) -> dict[str, float]:
+    return {
+        "ipi": ipi(gic=3),
+        "ipi_gicv2": ipi(gic=2),
+        "unfairness": unfairness(directory),
+        "idle_vm_cost": idle_vm_cost(directory),
+        "restart_ratio": restart_ratio(directory),
+    }
+
+
 def measure() -> dict[str, float]:
     figures: dict[str, float] = dict(exits(gic=3))
     figures |= {f"{name}_gicv2": value for name, value in exits(gic=2).items()}
     with tempfile.TemporaryDirectory() as directory:
-        return figures | linux(Path(directory))
+        return figures | linux(Path(directory)) | several_vms(Path(directory))
 
 
 def show(figures: dict[str, float]) -> None:

@@ -5,7 +5,6 @@
  */
 #include "lib/payload.h"
 
-#define FDT_LIMIT 0x10000u
 #define ROUNDS 20000u
 #define CPU_SUSPEND 0xc4000001u
 #define CPU_OFF 0x84000002u
@@ -197,41 +196,17 @@ static const struct {
     { "exits", exits }, { "memory", memory }, { "log", log_flood }, { "nowhere", nowhere },
 };
 
-static bool starts(const char *at, const char *prefix)
-{
-    while (*prefix != '\0' && *at == *prefix) {
-        at++;
-        prefix++;
-    }
-    return *prefix == '\0';
-}
-
-/* What follows `word` in the device tree, whose structure does not matter for this; 0: it is not
- * there. */
-static const char *find(const char *fdt, const char *word)
-{
-    for (unsigned i = 0; i < FDT_LIMIT; i++) {
-        if (starts(fdt + i, word)) {
-            for (; *word != '\0'; word++) {
-                i++;
-            }
-            return fdt + i;
-        }
-    }
-    return 0;
-}
-
 void payload_main(void *fdt)
 {
-    const char *mode = find(fdt, "rogue=");
+    const char *mode = fdt_find(fdt, "rogue=");
 
-    for_ever = find(fdt, "for ever") != 0;
+    for_ever = fdt_find(fdt, "for ever") != 0;
     v3 = (sys_read(id_aa64pfr0_el1) >> 24 & 0xf) != 0;
     seed += sys_read(cntpct_el0);
     gic_init();
     irq_unmask();
     for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
-        if (mode != 0 && starts(mode, modes[i].name)) {
+        if (mode != 0 && text_starts(mode, modes[i].name)) {
             print("rogue\n");
             for (unsigned n = 0; for_ever || n < ROUNDS; n++) {
                 modes[i].round();

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "payload.h"
 
+#define FDT_LIMIT 0x10000u
+
 void print(const char *s)
 {
     while (*s != '\0') {
@@ -27,6 +29,42 @@ void print_dec(uint64_t value)
         value /= 10;
     } while (value != 0);
     print(text + at);
+}
+
+bool text_starts(const char *text, const char *prefix)
+{
+    while (*prefix != '\0' && *text == *prefix) {
+        text++;
+        prefix++;
+    }
+    return *prefix == '\0';
+}
+
+const char *fdt_find(const char *fdt, const char *word)
+{
+    for (unsigned i = 0; i < FDT_LIMIT; i++) {
+        if (text_starts(fdt + i, word)) {
+            for (; *word != '\0'; word++) {
+                i++;
+            }
+            return fdt + i;
+        }
+    }
+    return 0;
+}
+
+uint64_t fdt_number(const char *fdt, const char *word, uint64_t otherwise)
+{
+    const char *text = fdt_find(fdt, word);
+    uint64_t value = 0;
+
+    if (text == 0) {
+        return otherwise;
+    }
+    for (; *text >= '0' && *text <= '9'; text++) {
+        value = value * 10 + (uint64_t)(*text - '0');
+    }
+    return value;
 }
 
 _Noreturn void power_off(void)

@@ -54,6 +54,13 @@ void print_hex(uint64_t value);
 void print_dec(uint64_t value);
 _Noreturn void power_off(void);
 
+bool text_starts(const char *text, const char *prefix);
+/** What follows `word` in the device tree, whose structure does not matter for this; 0: it is not
+ * there. */
+const char *fdt_find(const char *fdt, const char *word);
+/** The decimal number that follows it; `otherwise`: it is not there. */
+uint64_t fdt_number(const char *fdt, const char *word, uint64_t otherwise);
+
 /** Find out which GIC there is; distributor and CPU interface on, priority mask open. */
 void gic_init(void);
 void gic_enable(uint32_t intid);

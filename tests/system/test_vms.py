@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Several VMs on the in-tree host: shares of the CPUs, life cycle, containment.
+
+Payloads run with `--icount`: the share that each gets is the same in every run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pexpect
+import pytest
+
+pytestmark = pytest.mark.system
+
+ESCAPE = "\x1d"  # Ctrl-]
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+HARMONIC = """awk 'BEGIN { for (i = 1; i <= 20000; i++) s += 1 / i; printf "%.12f ", s }'"""
+HARMONIC_SUM = f"{sum(1 / i for i in range(1, 20001)):.12f}"
+DEBIAN = """memory = "256M"
+kernel = "{build}/guest/vmlinuz"
+initrd = "{build}/guest/initrd.gz"
+cmdline = "console=ttyAMA0 quiet"
+"""
+PAYLOAD = 'memory = "8M"\nkernel = "{build}/payload/{elf}"\ncmdline = "{cmdline}"\n{more}\n'
+
+System = Callable[..., Path]
+
+
+@pytest.fixture
+def system(tmp_path: Path, build: Path) -> System:
+    """Write a description: VMs by name with their keys, on so many CPUs."""
+
+    def write(cpus: int, **vms: str) -> Path:
+        tables = [f"[host]\ncpus = {cpus}\n"]
+        tables += [
+            f"[vm.{name}]\n{keys.replace('{build}', str(build))}" for name, keys in vms.items()
+        ]
+        path = tmp_path / "system.toml"
+        path.write_text("\n".join(tables))
+        return path
+
+    return write
+
+
+def keys(elf: str, cmdline: str = "", more: str = "") -> str:
+    return PAYLOAD.replace("{elf}", elf).replace("{cmdline}", cmdline).replace("{more}", more)
+
+
+def command(guest: pexpect.spawn, line: str) -> None:
+    """Have a command done at the prompt, which may be slow to show while VMs write."""
+    guest.send(ESCAPE + "c" + line + "\r")
+
+
+def shells(guest: pexpect.spawn, count: int) -> None:
+    """Wait until so many Debians are up; their lines come in any order."""
+    for _ in range(count):
+        guest.expect("vessel:~# ")
+
+
+def counts(said: str, name: str | None = None) -> list[int]:
+    """What tests/payload/count.c printed for each window of time."""
+    text = COLOUR.sub("", said)
+    assert "WRONG" not in text
+    prefix = rf"\[{name}\] " if name else ""
+    return [int(count) for count in re.findall(rf"^{prefix}count (\d+)", text, re.M)]
+
+
+@pytest.fixture
+def alone(run, payload) -> int:
+    """What it counts in a window when it has a CPU for itself."""
+    guest = run("--icount", "--kernel", payload("count.elf"), "--append", "count=2")
+    assert guest.ended() == 0
+    return counts(guest.before)[1]
+
+
+def test_equals_share_a_cpu(run, system, alone):
+    guest = run("--icount", system(1, a=keys("count.elf"), b=keys("count.elf")))
+    assert guest.ended() == 0
+    a, b = (sum(counts(guest.before, name)) for name in "ab")
+    assert a / b == pytest.approx(1, rel=0.05)
+    assert a + b == pytest.approx(20 * alone, rel=0.05)
+
+
+def test_priority_goes_first(run, system, alone):
+    vms = {"low": keys("count.elf"), "high": keys("count.elf", more="priority = 60")}
+    guest = run("--icount", system(1, **vms))
+    assert guest.ended() == 0
+    assert min(counts(guest.before, "high")[:-1]) >= 0.95 * alone
+
+
+def test_pinned_apart(run, system, alone):
+    vms = {
+        name: keys("count.elf", more=f"cpu_pin = [{cpu}]")
+        for name, cpu in zip("abc", (0, 0, 1), strict=True)
+    }
+    guest = run(system(2, **vms))
+    assert guest.ended() == 0
+    a, b, c = (sum(counts(guest.before, name)) for name in "abc")
+    assert 0.5 < a / b < 2
+    assert c > max(a, b)
+
+
+ROGUES = ["gic", "its", "sgi", "psci", "exits", "memory", "log"]
+
+
+@pytest.mark.parametrize("mode", ROGUES)
+def test_share_beside_a_rogue(run, system, alone, mode):
+    vms = {"good": keys("count.elf"), "rogue": keys("rogue.elf", f"rogue={mode} for ever")}
+    guest = run("--icount", system(1, **vms))
+    guest.expect("rogue")
+    guest.expect("(?:count .*){20}")
+    said = guest.before + guest.after
+    command(guest, "stop rogue")
+    assert guest.ended() in (0, 3)  # Some end themselves.
+    good = counts(said, "good")
+    assert min(good[1:]) >= 0.4 * alone
+    assert sum(good) >= 0.45 * 20 * alone
+
+
+def test_crashed_again_and_again(run, system, alone):
+    rogue = keys("rogue.elf", "rogue=nowhere", 'on_crash = "restart"\nrestart_limit = 50')
+    guest = run("--icount", system(1, good=keys("count.elf"), rogue=rogue))
+    assert guest.ended() == 3
+    assert "rogue: stays off after 50 restarts" in guest.before
+    assert min(counts(guest.before, "good")) >= 0.4 * alone
+
+
+def test_policies(run, system):
+    again = keys("count.elf", "count=1", 'on_poweroff = "restart"\nrestart_limit = 2')
+    lost = keys("lost.elf", more='on_crash = "hold"')
+    later = keys("count.elf", "count=1", "autostart = false")
+    guest = run(system(1, again=again, lost=lost, later=later))
+    guest.expect("lost: is held as it ended")
+    said = guest.before
+    guest.expect("again: stays off after 2 restarts")
+    assert len(re.findall("counting", said + guest.before)) == 3
+    command(guest, "list")
+    guest.expect(r"again off \(powered off\)")
+    guest.expect(r"lost held \(crashed\)")
+    guest.expect(r"later off \(never started\)")
+    command(guest, "start later")
+    guest.expect("counting")
+    command(guest, "stop lost")
+    assert guest.ended() == 3
+
+
+def sums(guest: pexpect.spawn) -> int:
+    """How many sums the first VM has computed in the background; all of them are right."""
+    text = COLOUR.sub("", guest.shell("sort /tmp/sums | uniq -c"))
+    found = re.findall(r"(\d+) +(\d+\.\d+)", text)
+    assert [value for _, value in found] == [HARMONIC_SUM]
+    return int(found[0][0])
+
+
+@pytest.mark.parametrize("cpus", [1, 2])
+def test_two_debians(run, system, cpus):
+    guest = run(system(cpus, a=DEBIAN, b=DEBIAN))
+    shells(guest, 2)
+    guest.shell(f"(while {HARMONIC}; do echo; done > /tmp/sums) & sleep 1")
+    before = sums(guest)
+    command(guest, "pause b")
+    command(guest, "list")
+    guest.expect("b paused")
+    guest.shell("sleep 2")
+    assert sums(guest) > before
+    command(guest, "resume b")
+    for _ in range(2):
+        before = sums(guest)
+        command(guest, "restart b")
+        guest.expect("b: starts again")
+        shells(guest, 1)
+        assert sums(guest) > before
+    guest.sendline("poweroff -f")
+    guest.expect("Power down")
+    guest.send(ESCAPE + "1")
+    guest.expect("input: b")
+    guest.sendline("")
+    guest.expect("vessel:~# ")
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
+@pytest.mark.parametrize("gic", [2, 3])
+def test_more_vcpus_than_cpus(run, system, gic):
+    guest = run(system(2, a=DEBIAN + f"cpus = 4\ngic = {gic}\n"))
+    guest.login()
+    assert guest.shell("nproc").split() == ["4"]
+    busy = "(while :; do :; done) & "
+    guest.shell(busy * 6 + "true")
+    for cpu in range(4):
+        assert HARMONIC_SUM in guest.shell(f"taskset {1 << cpu:x} {HARMONIC}")
+    guest.sendline("reboot -f")
+    guest.login()
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
+def test_three_vms(run, top):
+    guest = run(top / "examples/three-vms/system.toml")
+    guest.expect("rogue: starts again")
+    shells(guest, 2)
+    command(guest, "list")
+    guest.expect("debian running")
+    guest.expect("second running")
+    guest.expect(r"rogue \w+, \d+ restarts")
+    guest.sendline(f"nproc; {HARMONIC}")
+    guest.expect(HARMONIC_SUM)
+    guest.expect("rogue: starts again")
+    command(guest, "stop rogue")
+    command(guest, "restart second")
+    guest.expect("second: starts again")
+    shells(guest, 1)
+    command(guest, "stop second")
+    guest.sendline("poweroff")
+    assert guest.ended() in (0, 3)  # It may have been just about to crash.
