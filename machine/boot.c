@@ -45,6 +45,7 @@ void vmm_machine_boot_begin(struct vmm_machine *machine)
 {
     vmm_vm_reset(&machine->vm);
     vmm_machine_virtio_reset(machine);
+    vmm_pci_host_reset(&machine->pci);
     machine->fdt_size = 0;
     machine->life.clear_region = 0;
     machine->life.clear_offset = 0;

@@ -67,6 +67,8 @@ static void write_gic(struct vmm_fdt *fdt, const struct vmm_machine *machine)
     vmm_fdt_flag(fdt, "ranges");
     if (machine->gic.its != NULL) {
         vmm_its_fdt(fdt, VMM_GPA(type->its.base));
+    } else if (vmm_machine_has_pci(machine)) {
+        vmm_gicv2m_fdt(fdt, &machine->v2m);
     }
     vmm_fdt_close(fdt);
 }
@@ -111,6 +113,7 @@ static void write_tree(struct vmm_fdt *fdt, const struct vmm_machine *machine)
     vmm_pl031_fdt(fdt, VMM_GPA(type->rtc.base), type->rtc_intid);
     vmm_machine_virtio_fdt(machine, fdt);
     vmm_machine_passthrough_fdt(fdt, machine);
+    vmm_machine_pci_fdt(fdt, machine);
     write_extra(fdt, machine);
 }
 

@@ -53,6 +53,11 @@ void vmm_machine_boot_begin(struct vmm_machine *machine);
  * the VM (`*started`). Errors as vmm_machine_boot(). */
 VMM_MUST_CHECK enum vmm_err vmm_machine_boot_step(struct vmm_machine *machine, bool *started,
                                                   struct vmm_diag *diag);
+/** A PCI function is plugged in. */
+bool vmm_machine_has_pci(const struct vmm_machine *machine);
+
+/** Write the PCI host's node, if there is a PCI host. */
+void vmm_machine_pci_fdt(struct vmm_fdt *fdt, const struct vmm_machine *machine);
 
 /** Write the guest's device tree to the room that `machine->layout` has for it. */
 VMM_MUST_CHECK enum vmm_err vmm_machine_write_fdt(struct vmm_machine *machine,

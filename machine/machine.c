@@ -110,6 +110,7 @@ enum vmm_err vmm_machine_init(struct vmm_machine *machine, const struct vmm_vm_d
     machine->terminal = NULL;
     machine->console = console;
     machine->life = (struct vmm_life) { .state = VMM_LIFE_OFF };
+    machine->pci.func_count = 0;
     machine->ram_is_clear = false;
     err = find_type(machine, diag);
     if (err == VMM_OK) {

@@ -9,9 +9,11 @@
 #include <vmm/backends.h>
 #include <vmm/console.h>
 #include <vmm/gic.h>
+#include <vmm/gicv2m.h>
 #include <vmm/its.h>
 #include <vmm/life.h>
 #include <vmm/manifest.h>
+#include <vmm/pci.h>
 #include <vmm/pl011.h>
 #include <vmm/pl031.h>
 #include <vmm/virtio_console.h>
@@ -38,9 +40,15 @@ struct vmm_machine_type {
     struct vmm_window its;  /**< GICv3. */
     struct vmm_window uart;
     struct vmm_window rtc;
-    struct vmm_window virtio; /**< Registers of MMIO devices, VMM_VIRTIO_MMIO_SIZE each. */
+    struct vmm_window v2m; /**< GICv2m frame: GICv2, and GICv3 without ITS, with PCI. */
+    struct vmm_window pci_ecam;
+    struct vmm_window pci_window; /**< For BARs. */
+    struct vmm_window virtio;     /**< Registers of MMIO devices, VMM_VIRTIO_MMIO_SIZE each. */
     uint32_t uart_intid;
     uint32_t rtc_intid;
+    uint32_t pci_intid; /**< INTA; the other pins follow. */
+    uint32_t v2m_intid; /**< The first of `v2m_count`. */
+    uint32_t v2m_count;
     uint32_t virtio_intid; /**< Of the first MMIO device; the others follow. */
     uint64_t ram_base;     /**< All windows are below, all RAM is from here on. */
     unsigned spi_count;
@@ -83,6 +91,8 @@ struct vmm_machine {
     void (*forward_ack)(void *cookie, size_t index);
     void *forward_cookie;
     uint32_t forwarded; /**< Bit n: number n has come and is not acknowledged yet. */
+    struct vmm_gicv2m v2m;
+    struct vmm_pci_host pci;
     const struct vmm_machine_device *extra[VMM_MACHINE_EXTRA_MAX];
     size_t extra_count;
     struct vmm_life life;
@@ -116,6 +126,17 @@ VMM_MUST_CHECK enum vmm_err vmm_machine_add_device(struct vmm_machine *machine,
 /** Passed-through interrupt `index` (below `desc.forward_count`) has come; the host has masked it
  * until `forward_ack`, which follows when the guest is done with it, or boots. */
 void vmm_machine_forward(struct vmm_machine *machine, size_t index);
+
+/**
+ * Plug a PCI function into the next device number, from 1 on, before the first boot. With the first
+ * one, host bridge, windows and doorbell come into being. Its storage stays valid; it is reset at
+ * each boot.
+ * @retval VMM_ERR_INVALID The function is plugged in already.
+ * @retval VMM_ERR_OVERLAP A device of the embedder's own is where the PCI host is to be.
+ * @retval VMM_ERR_FULL    31 functions, or the map is full.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_machine_add_pci(struct vmm_machine *machine,
+                                                struct vmm_pci_func *func, struct vmm_diag *diag);
 
 /**
  * Give RAM region `index` of the description its memory: `desc.ram[index].size` bytes at `host`.
