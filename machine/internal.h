@@ -38,10 +38,10 @@ void vmm_machine_passthrough_reset(struct vmm_machine *machine);
 /** Write the nodes of passed-through devices. */
 void vmm_machine_passthrough_fdt(struct vmm_fdt *fdt, const struct vmm_machine *machine);
 
-/** Write the nodes of the virtio devices. */
+/** Write the nodes of the virtio devices on MMIO; those on PCI have none. */
 void vmm_machine_virtio_fdt(const struct vmm_machine *machine, struct vmm_fdt *fdt);
 
-/** All virtio devices to their state after reset. */
+/** The virtio devices on MMIO to their state after reset; the PCI host resets the others. */
 void vmm_machine_virtio_reset(struct vmm_machine *machine);
 
 /** After that: a back end still uses guest memory, for requests that were in flight. */

@@ -97,6 +97,13 @@ static enum vmm_err add_mmio(struct vmm_machine *machine, struct vmm_machine_vir
     return vmm_mmio_add(&machine->vm.mmio, &region);
 }
 
+static enum vmm_err add_pci(struct vmm_machine *machine, struct vmm_machine_virtio *v)
+{
+    enum vmm_err err = vmm_virtio_pci_init(&v->pci, v->virtio);
+
+    return err == VMM_OK ? vmm_machine_add_pci(machine, &v->pci.func, NULL) : err;
+}
+
 static enum vmm_err add(const struct maker *m, void *storage)
 {
     struct vmm_machine *machine = m->machine;
@@ -104,15 +111,11 @@ static enum vmm_err add(const struct maker *m, void *storage)
     enum vmm_err err;
 
     *v = (struct vmm_machine_virtio) { .desc = m->desc, .device = storage };
-    if (m->desc->pci) {
-        return vmm_fail(m->diag, VMM_ERR_UNSUPPORTED, "%s@%x: there is no PCI transport yet",
-                        vmm_device_name(m->desc->kind), m->desc->index);
-    }
     err = kinds[m->desc->kind].make(m, storage, &v->virtio);
     if (err != VMM_OK) {
         return err;
     }
-    err = add_mmio(machine, v, machine->virtio_count);
+    err = m->desc->pci ? add_pci(machine, v) : add_mmio(machine, v, machine->virtio_count);
     if (err != VMM_OK) {
         return vmm_fail(m->diag, err, "%s@%x: does not fit into the map",
                         vmm_device_name(m->desc->kind), m->desc->index);
@@ -143,7 +146,11 @@ enum vmm_err vmm_machine_add_virtio(struct vmm_machine *machine,
 void vmm_machine_virtio_reset(struct vmm_machine *machine)
 {
     for (size_t i = 0; i < machine->virtio_count; i++) {
-        vmm_virtio_mmio_reset(&machine->virtio[i].mmio);
+        struct vmm_machine_virtio *v = &machine->virtio[i];
+
+        if (!v->desc->pci) {
+            vmm_virtio_mmio_reset(&v->mmio);
+        }
     }
 }
 
@@ -163,9 +170,12 @@ bool vmm_machine_virtio_busy(const struct vmm_machine *machine)
 void vmm_machine_virtio_fdt(const struct vmm_machine *machine, struct vmm_fdt *fdt)
 {
     for (size_t i = 0; i < machine->virtio_count; i++) {
+        const struct vmm_machine_virtio *v = &machine->virtio[i];
         uint64_t base = machine->type->virtio.base + i * VMM_VIRTIO_MMIO_SIZE;
 
-        vmm_virtio_mmio_fdt(fdt, VMM_GPA(base), machine->virtio[i].intid);
+        if (!v->desc->pci) {
+            vmm_virtio_mmio_fdt(fdt, VMM_GPA(base), v->intid);
+        }
     }
 }
 

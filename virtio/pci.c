@@ -246,6 +246,7 @@ static void registers_mmio(void *dev, struct vmm_mmio *io)
     switch (page) {
     case PAGE_COMMON:
         vmm_reg_access(&vmm_virtio_pci_common_bank, p, io);
+        io->again = io->write && vmm_virtio_draining(p->virtio);
         break;
     case PAGE_ISR:
         vmm_reg_access(&vmm_virtio_pci_isr_bank, p, io);

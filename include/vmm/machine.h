@@ -18,6 +18,7 @@
 #include <vmm/pl031.h>
 #include <vmm/virtio_console.h>
 #include <vmm/virtio_mmio.h>
+#include <vmm/virtio_pci.h>
 #include <vmm/vm.h>
 
 #define VMM_MACHINE_MMIO_MAX 40
@@ -67,8 +68,11 @@ struct vmm_machine_virtio {
     const struct vmm_device_desc *desc;
     struct vmm_virtio *virtio;
     void *device; /**< The kind's own structure, such as struct vmm_virtio_console. */
-    struct vmm_virtio_mmio mmio;
-    uint32_t intid;
+    union {       /* As `desc->pci` says. */
+        struct vmm_virtio_mmio mmio;
+        struct vmm_virtio_pci pci;
+    };
+    uint32_t intid; /**< MMIO. */
 };
 
 /** One VM and its devices. Embed by value (about 60 KiB); it points into itself: do not move it. */

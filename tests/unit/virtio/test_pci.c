@@ -506,6 +506,34 @@ static void test_device_reset(void **state)
     assert_true(transfer(b, 0));
 }
 
+static bool draining;
+
+static bool is_draining(const void *dev)
+{
+    (void)dev;
+    return draining;
+}
+
+/* While a back end still uses memory, the store that resets is not over. */
+static void test_reset_waits(void **state)
+{
+    struct bench *b = *state;
+    struct vmm_virtio_class class = echo_class;
+    struct vmm_mmio io = { .offset = address_of(b, COMMON) + STATUS - WINDOW,
+                           .size = 1,
+                           .write = true };
+
+    class.draining = is_draining;
+    b->echo->virtio.class = &class;
+    draining = true;
+    vmm_pci_host_window_mmio(&b->host, &io);
+    assert_true(io.again);
+    draining = false;
+    io.offset = address_of(b, COMMON) + STATUS - WINDOW;
+    vmm_pci_host_window_mmio(&b->host, &io);
+    assert_false(io.again);
+}
+
 /* 4.1.4.3.2, 2.6.1: one queue, if that was negotiated. */
 static void test_queue_reset(void **state)
 {
@@ -643,6 +671,7 @@ int main(void)
         cmocka_unit_test_setup(test_notify_address, setup),
         cmocka_unit_test_setup(test_bus_master, setup),
         cmocka_unit_test_setup(test_device_reset, setup),
+        cmocka_unit_test_setup(test_reset_waits, setup),
         cmocka_unit_test_setup(test_queue_reset, setup),
         cmocka_unit_test_setup(test_device_configuration, setup),
         cmocka_unit_test_setup(test_configuration_access, setup),
