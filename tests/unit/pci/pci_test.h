@@ -42,8 +42,8 @@
 /* A function with a BAR of 4 KiB, a 64-bit one of 64 KiB and MSI-X, that remembers accesses. */
 struct test_dev {
     struct vmm_pci_func func;
-    struct vmm_pci_vector vector[VECTORS];
-    struct vmm_mmio last; /* As the device saw it. */
+    struct vmm_pci_vector vector[VECTORS + 1]; /* The last one is not the function's. */
+    struct vmm_mmio last;                      /* As the device saw it. */
     unsigned accesses, resets;
     uint32_t tag; /* What loads give. */
 };

@@ -125,6 +125,7 @@ static void test_msix_table_access(void **state)
         store(b, at, 8, UINT64_MAX);
         assert_true(load(b, at, 8) == 0);
     }
+    assert_true(b->dev[0].vector[VECTORS].address == 0 && !b->dev[0].vector[VECTORS].masked);
 }
 
 static void test_msix_message(void **state)

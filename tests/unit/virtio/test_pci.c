@@ -461,6 +461,7 @@ static void test_notify_address(void **state)
     set(b, QUEUE_SELECT, 2, 0);
     window_access(b, at + 2, 2, true, 1);
     window_access(b, at + 4, 1, true, 1);
+    assert_int_equal(b->echo->notifies, 0);
     window_access(b, at + 8, 2, true, 1);
     for (uint64_t off = 4 * ECHO_QUEUES; off < 0x1000; off += 4) {
         window_access(b, at + off, 4, true, 1);

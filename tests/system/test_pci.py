@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""PCI as guests see it: Debian's and U-Boot's own drivers, and one that misbehaves."""
+
+import re
+
+import pytest
+
+U_BOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
+PCI = ("--transport", "pci", "--console", "virtio", "--rng")
+RNG = "0000:00:02.0"
+DRIVER = "/sys/bus/pci/drivers/virtio-pci"
+pytestmark = pytest.mark.system
+
+
+def _interrupts(guest, controller: str) -> dict[str, int]:
+    """Names and counts of the lines of /proc/interrupts that `controller` has."""
+    lines = guest.shell(f"grep -E ' {controller} ' /proc/interrupts")
+    rows = re.findall(r"^ *\d+: +(\d+) .* (\S+)\r*$", lines, re.M)
+    return {name: int(count) for count, name in rows}
+
+
+def _check_devices(guest) -> None:
+    """Identities as virtio 1.2, 4.1.2 has them; the console is the terminal, random bytes come."""
+    ids = guest.shell("cd /sys/bus/pci/devices; cat */vendor */device; cd /")
+    assert ids.split() == ["0x1af4", "0x1af4", "0x1043", "0x1044"]
+    assert guest.shell("tty").split() == ["/dev/hvc0"]
+    assert guest.shell("seq 1 2000").split() == [str(n) for n in range(1, 2001)]
+    assert guest.shell("head -c 4096 /dev/hwrng | wc -c").split() == ["4096"]
+
+
+@pytest.mark.parametrize(("gic", "controller"), [(2, "MSI"), (3, "ITS-MSI")])
+def test_messages(run, gic, controller):
+    guest = run(*PCI, "--gic", gic)
+    guest.login()
+    _check_devices(guest)
+    counts = _interrupts(guest, controller)
+    assert counts["virtio0-output"] > 0
+    assert counts["virtio1-input"] > 0
+    # The driver leaves and comes back: MSI-X off and on, BARs decoded anew.
+    rebind = f"echo {RNG} >{DRIVER}/unbind && echo {RNG} >{DRIVER}/bind"
+    guest.shell(f"for i in $(seq 10); do {rebind} || exit; done")
+    guest.shell(f"echo 1 >/sys/bus/pci/devices/{RNG}/remove && echo 1 >/sys/bus/pci/rescan")
+    _check_devices(guest)
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
+def test_intx(run):
+    guest = run(*PCI, "--append", "pci=nomsi")
+    guest.login()
+    _check_devices(guest)
+    counts = _interrupts(guest, "GICv3")
+    assert counts["virtio0"] > 0
+    assert counts["virtio1"] > 0
+    guest.sendline("reboot")
+    guest.login()
+    _check_devices(guest)
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
+@pytest.mark.parametrize("gic", [2, 3])
+def test_hostile_driver(run, payload, gic):
+    guest = run(*PCI, "--gic", gic, "--kernel", payload("pci.elf"))
+    guest.expect("survived")
+    said = guest.before
+    assert len(re.findall(r"ok [a-z ]+\r", said)) == 11
+    assert "FAILED" not in said
+    assert guest.ended() == 0
+
+
+def test_u_boot(run):
+    guest = run(*PCI, "--kernel", U_BOOT)
+    guest.expect("Hit any key to stop autoboot")
+    guest.sendline("")
+    guest.expect("=> ")
+    guest.sendline("pci enum; pci")
+    guest.expect(r"00\.01\.00 +0x1af4 +0x1043 ")
+    guest.expect(r"00\.02\.00 +0x1af4 +0x1044 ")
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
