@@ -33,7 +33,7 @@ static bool is_upper_half(const struct vmm_pci_func *func, unsigned n)
 static uint32_t bar_mask(const struct vmm_pci_func *func, unsigned n)
 {
     if (func->bar[n].size != 0) {
-        return (uint32_t)(0 - func->bar[n].size) & BAR_ADDRESS;
+        return BAR_ADDRESS & ~(uint32_t)(func->bar[n].size - 1);
     }
     return is_upper_half(func, n) ? UINT32_MAX : 0;
 }
