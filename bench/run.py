@@ -38,7 +38,7 @@ GOALS = {
     "ipi": 2500,
     "unfairness": 0.05,
     "idle_vm_cost": 0.001,
-    "restart_ratio": 1.1,
+    "restart_ratio": 1.06,
 }
 
 

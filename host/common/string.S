@@ -51,12 +51,20 @@ set_zero:
     cmp x3, x4
     b.lo 4b
     b set_16
-5:  sub x8, x4, x6
+5:  sub x8, x4, x6, lsl #2
 6:  cmp x3, x8
+    b.hi 7f
+    .rept 4
+    dc zva, x3
+    add x3, x3, x6
+    .endr
+    b 6b
+7:  sub x8, x4, x6
+8:  cmp x3, x8
     b.hi set_16
     dc zva, x3
     add x3, x3, x6
-    b 6b
+    b 8b
 
 .section .text.memcpy, "ax"
 .balign 16
