@@ -200,8 +200,8 @@ def test_more_vcpus_than_cpus(run, system, gic):
 
 def test_three_vms(run, top):
     guest = run(top / "examples/three-vms/system.toml")
-    guest.expect("rogue: starts again")
     shells(guest, 2)
+    guest.expect("rogue: starts again")
     command(guest, "list")
     guest.expect("debian running")
     guest.expect("second running")
