@@ -8,12 +8,12 @@ import pytest
 VESSEL = "./vessel"
 
 
-@pytest.fixture(params=[2, 3])
+@pytest.fixture(
+    params=["--gic 2", "--gic 3", "--gic 2 --rng --transport pci", "--rng --transport pci"]
+)
 def dtb(request, tmp_path, top):
     path = tmp_path / "guest.dtb"
-    subprocess.run(
-        [VESSEL, "run", "--gic", str(request.param), "--dump-dtb", path], check=True, cwd=top
-    )
+    subprocess.run([VESSEL, "run", *request.param.split(), "--dump-dtb", path], check=True, cwd=top)
     return path
 
 
