@@ -328,6 +328,7 @@ struct bare_gic {
 extern const struct bare_gic bare_gicv2;
 extern const struct bare_gic bare_gicv3;
 extern const struct bare_gic *bare_gic; /**< The one that the machine has. */
+extern unsigned bare_lr_count;          /**< Its lr_count(). */
 /** Choose by bare_platform.gic_version and set up the distributor and this CPU's interface. */
 void bare_gic_init(void);
 /** This CPU's interface and private interrupts. */

@@ -53,7 +53,7 @@ void bare_cpu_init(struct bare_cpu *cpu)
 unsigned vmm_host_lr_count(struct vmm_vcpu *vcpu)
 {
     (void)vcpu;
-    return bare_gic->lr_count();
+    return bare_lr_count;
 }
 
 /* ICH_VTR_EL2.IDbits: 16 at least. A GICv2's guests have no LPIs. */

@@ -82,17 +82,26 @@ void bare_unbind(struct bare_vcpu *v)
  * One that executes has to leave the guest, and looks at its state again then. One that waits in a
  * CPU but is not to run any more has to leave that.
  */
-__attribute__((noinline)) void vmm_host_vcpu_kick(struct vmm_vcpu *vcpu)
+__attribute__((noinline)) static void kick(struct bare_vcpu *v)
 {
-    struct bare_vcpu *v = vcpu->host;
-
     if (__atomic_load_n(&v->in_guest, __ATOMIC_RELAXED)) {
         bare_gic->send_sgi(v->cpu->id);
-    } else if (vmm_vcpu_runs(vcpu)) {
+    } else if (vmm_vcpu_runs(v->vcpu)) {
         bare_wake(v);
     } else if (v->resident) {
         bare_tell(v->cpu, BARE_TODO_PICK);
     } else {
         bare_timer_watch(v);
+    }
+}
+
+/* One in the VMM that goes on to run looks anyway: most often it kicks itself. */
+void vmm_host_vcpu_kick(struct vmm_vcpu *vcpu)
+{
+    struct bare_vcpu *v = vcpu->host;
+
+    if (__atomic_load_n(&v->in_guest, __ATOMIC_RELAXED) || v->task.state != HOST_TASK_RUNNING ||
+        !vmm_vcpu_runs(vcpu)) {
+        kick(v);
     }
 }

@@ -14,6 +14,7 @@
 #define MAX_HANDLERS 32u
 
 const struct bare_gic *bare_gic;
+unsigned bare_lr_count;
 
 /* Filled before other CPUs start. */
 static struct handler {
@@ -26,6 +27,7 @@ static unsigned handler_count;
 void bare_gic_init(void)
 {
     bare_gic = bare_platform.gic_version == 3 ? &bare_gicv3 : &bare_gicv2;
+    bare_lr_count = bare_gic->lr_count();
     bare_gic->init();
     bare_gic_init_cpu();
 }
