@@ -13,7 +13,7 @@ extern const struct vmm_machine_type vmm_machine_virt;
  * @retval VMM_ERR_FORMAT      As vmm_manifest_vm(); also more than VMM_MAX_DEVICES.
  * @retval VMM_ERR_UNSUPPORTED A kind that is not known.
  */
-VMM_MUST_CHECK enum vmm_err vmm_manifest_devices(const void *fdt, int node,
+VMM_MUST_CHECK enum vmm_err vmm_manifest_devices(const struct vmm_manifest *manifest, int node,
                                                  struct vmm_vm_desc *desc, struct vmm_diag *diag);
 
 /** The subnode of a VM's node that is no virtio device. */

@@ -341,7 +341,7 @@ enum vmm_err vmm_manifest_vm(const struct vmm_manifest *manifest, size_t index,
     if (err == VMM_OK) {
         err = vmm_manifest_passthrough(fdt, r.node, desc, diag);
     }
-    return err == VMM_OK ? vmm_manifest_devices(fdt, r.node, desc, diag) : err;
+    return err == VMM_OK ? vmm_manifest_devices(manifest, r.node, desc, diag) : err;
 }
 
 /* The whole tree is walked here once; after that libfdt's offsets into it are sound. */
@@ -431,6 +431,42 @@ static enum vmm_err count_vms(const struct reader *r, size_t *count)
     return *count != 0 ? VMM_OK : vmm_fail(r->diag, VMM_ERR_FORMAT, "\"/vms\" has no VM");
 }
 
+/* A system without "/networks" has none. */
+static size_t count_networks(const struct reader *r)
+{
+    const void *fdt = r->manifest->pack.data;
+    int networks = fdt_path_offset(fdt, "/networks");
+    size_t count = 0;
+    int node;
+
+    if (networks < 0) {
+        return 0;
+    }
+    fdt_for_each_subnode(node, fdt, networks)
+    {
+        count++;
+    }
+    return count;
+}
+
+enum vmm_err vmm_manifest_network(const struct vmm_manifest *manifest, size_t index,
+                                  struct vmm_network_desc *desc, struct vmm_diag *diag)
+{
+    const void *fdt = manifest->pack.data;
+    struct reader r = { manifest, 0, diag };
+
+    *desc = (struct vmm_network_desc) { 0 };
+    if (index >= manifest->network_count) {
+        return vmm_fail(diag, VMM_ERR_INVALID, "there is no network %zu", index);
+    }
+    r.node = fdt_first_subnode(fdt, fdt_path_offset(fdt, "/networks"));
+    for (size_t i = 0; i < index; i++) {
+        r.node = fdt_next_subnode(fdt, r.node);
+    }
+    desc->uplink = find(&r, "uplink").data != NULL;
+    return read_label(&r, &desc->name);
+}
+
 enum vmm_err vmm_manifest_open(struct vmm_manifest *manifest, struct vmm_blob pack,
                                struct vmm_diag *diag)
 {
@@ -446,9 +482,14 @@ enum vmm_err vmm_manifest_open(struct vmm_manifest *manifest, struct vmm_blob pa
     }
     if (err == VMM_OK) {
         err = count_vms(&root, &manifest->vm_count);
+        manifest->network_count = count_networks(&root);
+    }
+    if (err == VMM_OK && manifest->network_count > VMM_MAX_NETWORKS) {
+        err = vmm_fail(diag, VMM_ERR_FORMAT, "\"/networks\" has more than %d", VMM_MAX_NETWORKS);
     }
     if (err != VMM_OK) {
         manifest->vm_count = 0;
+        manifest->network_count = 0;
     }
     return err;
 }

@@ -13,6 +13,7 @@
 struct reader {
     const void *fdt;
     int node;
+    size_t network_count;
     struct vmm_diag *diag;
 };
 
@@ -22,20 +23,99 @@ struct kind {
     enum vmm_err (*read)(const struct reader *r, struct vmm_device_desc *desc);
 };
 
+static enum vmm_err bad(const struct reader *r, const char *name, const char *why)
+{
+    return vmm_fail(r->diag, VMM_ERR_FORMAT, "%.32s: \"%s\" %s",
+                    fdt_get_name(r->fdt, r->node, NULL), name, why);
+}
+
+/* A property of exactly `size` bytes; NULL if it is not there. */
+static enum vmm_err find(const struct reader *r, const char *name, size_t size,
+                         const uint8_t **value)
+{
+    int len = 0;
+
+    *value = fdt_getprop(r->fdt, r->node, name, &len);
+    return *value == NULL || (size_t)len == size ? VMM_OK : bad(r, name, "has the wrong size");
+}
+
+/* A u32 in [least, most]; without one, `*value` stays. */
+static enum vmm_err read_u32(const struct reader *r, const char *name, const uint32_t range[2],
+                             uint32_t *value)
+{
+    const uint8_t *bytes;
+    enum vmm_err err = find(r, name, sizeof(fdt32_t), &bytes);
+
+    if (err != VMM_OK || bytes == NULL) {
+        return err;
+    }
+    *value = fdt32_ld((const fdt32_t *)(const void *)bytes);
+    return *value >= range[0] && *value <= range[1] ? VMM_OK : bad(r, name, "is out of range");
+}
+
+static bool has_flag(const struct reader *r, const char *name)
+{
+    return fdt_getprop(r->fdt, r->node, name, NULL) != NULL;
+}
+
+/* A unicast address, not zero. */
+static enum vmm_err read_mac(const struct reader *r, uint8_t mac[VMM_NET_MAC_SIZE])
+{
+    static const uint8_t none[VMM_NET_MAC_SIZE];
+    const uint8_t *value;
+    enum vmm_err err = find(r, "mac", VMM_NET_MAC_SIZE, &value);
+
+    if (err != VMM_OK) {
+        return err;
+    }
+    if (value == NULL || (value[0] & 1) != 0 || memcmp(value, none, sizeof(none)) == 0) {
+        return bad(r, "mac", "is missing or not a unicast address");
+    }
+    memcpy(mac, value, VMM_NET_MAC_SIZE);
+    return VMM_OK;
+}
+
+static enum vmm_err read_net(const struct reader *r, struct vmm_device_desc *desc)
+{
+    uint32_t network = UINT32_MAX;
+    uint32_t mtu = 0;
+    enum vmm_err err = read_mac(r, desc->net.mac);
+
+    if (err == VMM_OK) {
+        err = read_u32(r, "network", (uint32_t[2]) { 0, UINT32_MAX }, &network);
+    }
+    if (err == VMM_OK && network >= r->network_count) {
+        err = bad(r, "network", "is missing or not the index of a network");
+    }
+    if (err == VMM_OK) {
+        err = read_u32(r, "mtu", (uint32_t[2]) { 68, UINT16_MAX }, &mtu);
+    }
+    desc->net.network = network;
+    desc->net.mtu = (uint16_t)mtu;
+    desc->net.isolated = has_flag(r, "isolated");
+    desc->net.check_source = has_flag(r, "check-source");
+    return err;
+}
+
+static enum vmm_err read_vsock(const struct reader *r, struct vmm_device_desc *desc)
+{
+    desc->cid = 0;
+    enum vmm_err err =
+        read_u32(r, "cid", (uint32_t[2]) { VMM_VSOCK_CID_MIN, VMM_VSOCK_CID_MAX }, &desc->cid);
+
+    return err != VMM_OK || desc->cid != 0 ? err : bad(r, "cid", "is missing");
+}
+
 static const struct kind kinds[] = {
     [VMM_DEVICE_CONSOLE] = { "console", NULL },
     [VMM_DEVICE_RNG] = { "rng", NULL },
+    [VMM_DEVICE_NET] = { "net", read_net },
+    [VMM_DEVICE_VSOCK] = { "vsock", read_vsock },
 };
 
 const char *vmm_device_name(enum vmm_device_kind kind)
 {
     return kinds[kind].name;
-}
-
-static enum vmm_err bad(const struct reader *r, const char *name, const char *why)
-{
-    return vmm_fail(r->diag, VMM_ERR_FORMAT, "%.32s: \"%s\" %s",
-                    fdt_get_name(r->fdt, r->node, NULL), name, why);
 }
 
 static enum vmm_err read_transport(const struct reader *r, bool *pci)
@@ -102,14 +182,14 @@ static enum vmm_err read_device(const struct reader *r, struct vmm_vm_desc *desc
     return err;
 }
 
-enum vmm_err vmm_manifest_devices(const void *fdt, int node, struct vmm_vm_desc *desc,
-                                  struct vmm_diag *diag)
+enum vmm_err vmm_manifest_devices(const struct vmm_manifest *manifest, int node,
+                                  struct vmm_vm_desc *desc, struct vmm_diag *diag)
 {
-    struct reader r = { fdt, 0, diag };
+    struct reader r = { manifest->pack.data, 0, manifest->network_count, diag };
 
-    fdt_for_each_subnode(r.node, fdt, node)
+    fdt_for_each_subnode(r.node, r.fdt, node)
     {
-        const char *name = fdt_get_name(fdt, r.node, NULL);
+        const char *name = fdt_get_name(r.fdt, r.node, NULL);
         enum vmm_err err = VMM_OK;
 
         if (name == NULL || strcmp(name, VMM_PASSTHROUGH_NODE) != 0) {

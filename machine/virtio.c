@@ -2,8 +2,12 @@
 /* The virtio devices of a machine: from their description to a transport in the memory map. */
 #include "internal.h"
 
+#include <string.h>
+
 #include <vmm/assert.h>
 #include <vmm/bits.h>
+#include <vmm/virtio_net.h>
+#include <vmm/virtio_vsock.h>
 
 /* A device that is being made. */
 struct maker {
@@ -59,9 +63,48 @@ static enum vmm_err make_rng(const struct maker *m, void *storage, struct vmm_vi
     return err;
 }
 
+static enum vmm_err make_net(const struct maker *m, void *storage, struct vmm_virtio **virtio)
+{
+    struct vmm_virtio_net *card = storage;
+    struct vmm_virtio_net_setup setup = { .vm = &m->machine->vm, .mtu = m->desc->net.mtu };
+    enum vmm_err err;
+
+    if (m->backends->net == NULL) {
+        return no_backend(m);
+    }
+    memcpy(setup.mac, m->desc->net.mac, sizeof(setup.mac));
+    err = m->backends->net(m->backends->cookie, m->desc, &setup.net, m->diag);
+    if (err != VMM_OK) {
+        return err;
+    }
+    *virtio = &card->virtio;
+    err = vmm_virtio_net_init(card, &setup);
+    return err == VMM_OK ? err
+                         : vmm_fail(m->diag, err, "net@%x: not an address or MTU", m->desc->index);
+}
+
+static enum vmm_err make_vsock(const struct maker *m, void *storage, struct vmm_virtio **virtio)
+{
+    struct vmm_virtio_vsock *dev = storage;
+    struct vmm_vsock vsock;
+    enum vmm_err err;
+
+    if (m->backends->vsock == NULL) {
+        return no_backend(m);
+    }
+    err = m->backends->vsock(m->backends->cookie, m->desc, &vsock, m->diag);
+    if (err != VMM_OK) {
+        return err;
+    }
+    *virtio = &dev->virtio;
+    return vmm_virtio_vsock_init(dev, &m->machine->vm, vsock, m->desc->cid);
+}
+
 static const struct kind kinds[] = {
     [VMM_DEVICE_CONSOLE] = { sizeof(struct vmm_virtio_console), make_console, NULL },
     [VMM_DEVICE_RNG] = { sizeof(struct vmm_virtio_rng), make_rng, NULL },
+    [VMM_DEVICE_NET] = { sizeof(struct vmm_virtio_net), make_net, NULL },
+    [VMM_DEVICE_VSOCK] = { sizeof(struct vmm_virtio_vsock), make_vsock, NULL },
 };
 
 /* Bytes of storage for a device of this kind. */

@@ -99,13 +99,6 @@ static void ready(void *dev)
     }
 }
 
-/* 5.10.3: seqpacket comes with streams. */
-static bool accept(void *dev, uint64_t features)
-{
-    (void)dev;
-    return (features & F_SEQPACKET) == 0 || (features & F_STREAM) != 0;
-}
-
 static void start(void *dev)
 {
     struct vmm_virtio_vsock *s = dev;
@@ -154,7 +147,6 @@ static void notify(void *dev, unsigned n)
 static const struct vmm_virtio_class class = {
     .name = "virtio-vsock",
     .id = VMM_VIRTIO_ID_VSOCK,
-    .accept = accept,
     .start = start,
     .reset = reset,
     .notify = notify,

@@ -46,7 +46,7 @@ static enum vmm_err add_ram(struct vmm_diag *diag)
 
 static enum vmm_err add_virtio(struct vmm_diag *diag)
 {
-    static const struct vmm_backends backends = { NULL, NULL };
+    static const struct vmm_backends backends = { .cookie = NULL };
     size_t size = vmm_machine_virtio_size(&mk.machine.desc);
 
     if (size > sizeof(mk.virtio)) {

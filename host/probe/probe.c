@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sinks.h"
+
 #include <vmm/machine.h>
 #include <vmm/manifest.h>
 
@@ -104,34 +106,14 @@ static bool write_dtb(const struct vmm_machine *machine, const char *path)
     return ok || fail(path, "cannot be written");
 }
 
-static size_t no_entropy(void *cookie, uint8_t *bytes, size_t len)
-{
-    (void)cookie;
-    (void)bytes;
-    (void)len;
-    return 0;
-}
-
-static enum vmm_err sink_entropy(void *cookie, struct vmm_virtio_rng *rng,
-                                 struct vmm_entropy *entropy, struct vmm_diag *diag)
-{
-    (void)cookie;
-    (void)rng;
-    (void)diag;
-    *entropy = (struct vmm_entropy) { no_entropy, NULL };
-    return VMM_OK;
-}
-
-/* Any back end will do: nothing executes. */
 static bool add_virtio(struct vmm_machine *machine)
 {
-    static const struct vmm_backends backends = { .entropy = sink_entropy };
     static void *storage;
     struct vmm_diag diag = { "" };
 
     free(storage);
     storage = malloc(vmm_machine_virtio_size(&machine->desc));
-    return vmm_machine_add_virtio(machine, &backends, storage, &diag) == VMM_OK ||
+    return vmm_machine_add_virtio(machine, &probe_sinks, storage, &diag) == VMM_OK ||
            fail(machine->desc.name, diag.text);
 }
 

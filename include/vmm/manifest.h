@@ -12,13 +12,16 @@
 #include <vmm/err.h>
 #include <vmm/image.h>
 #include <vmm/log.h>
+#include <vmm/net.h>
 #include <vmm/vm.h>
+#include <vmm/vsock.h>
 
 #define VMM_MANIFEST_VERSION 1
 #define VMM_MAX_RAM_REGIONS 8
 /** Most interrupts of passed-through devices. */
 #define VMM_MAX_FORWARDS 16
 #define VMM_MAX_DEVICES 16
+#define VMM_MAX_NETWORKS 8
 /** Most VMs in a system. */
 #define VMM_MAX_VMS 16
 /** Priorities are 0 to this; higher runs first. */
@@ -43,13 +46,31 @@ struct vmm_ram_range {
 };
 
 /** Types of virtio devices that a VM can have. */
-enum vmm_device_kind { VMM_DEVICE_CONSOLE, VMM_DEVICE_RNG };
+enum vmm_device_kind {
+    VMM_DEVICE_CONSOLE,
+    VMM_DEVICE_RNG,
+    VMM_DEVICE_NET,
+    VMM_DEVICE_VSOCK,
+};
+
+/** A network card. */
+struct vmm_net_desc {
+    unsigned network; /**< Index of its network. */
+    uint8_t mac[VMM_NET_MAC_SIZE];
+    uint16_t mtu;      /**< Bytes, 68 and up; 0: none is told. */
+    bool isolated;     /**< It does not see other isolated cards. */
+    bool check_source; /**< Frames from another address than `mac` are dropped. */
+};
 
 /** One virtio device of a VM. */
 struct vmm_device_desc {
     enum vmm_device_kind kind;
     unsigned index; /**< Among the devices of its kind, from 0. */
     bool pci;       /**< Its transport; else MMIO. */
+    union {
+        struct vmm_net_desc net;
+        uint32_t cid; /**< VSOCK: VMM_VSOCK_CID_MIN to VMM_VSOCK_CID_MAX. */
+    };
 };
 
 /** One VM as the manifest describes it. Pointers point into the pack. */
@@ -79,10 +100,17 @@ struct vmm_vm_desc {
     size_t forward_count;
 };
 
+/** A network between VMs. */
+struct vmm_network_desc {
+    const char *name;
+    bool uplink; /**< It leads out of the machine too. */
+};
+
 /** A checked packed system. */
 struct vmm_manifest {
     struct vmm_blob pack;
     size_t vm_count;
+    size_t network_count;
 };
 
 /**
@@ -105,3 +133,12 @@ const char *vmm_device_name(enum vmm_device_kind kind);
  */
 VMM_MUST_CHECK enum vmm_err vmm_manifest_vm(const struct vmm_manifest *manifest, size_t index,
                                             struct vmm_vm_desc *desc, struct vmm_diag *diag);
+
+/**
+ * Read and check the description of network `index`.
+ * @retval VMM_ERR_INVALID index is not below network_count.
+ * @retval VMM_ERR_FORMAT  A property is missing or malformed; `diag` names it.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_manifest_network(const struct vmm_manifest *manifest, size_t index,
+                                                 struct vmm_network_desc *desc,
+                                                 struct vmm_diag *diag);

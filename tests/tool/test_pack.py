@@ -244,3 +244,30 @@ def test_terminal_of_the_users_choice(sandbox: Sandbox) -> None:
     toml = VM + 'console = "virtio"\ncmdline = "quiet console=ttyAMA0"\n'
     fdt = libfdt.Fdt(packed(sandbox, toml))
     assert fdt.getprop(vm_node(fdt, "vm@0"), "bootargs").as_str() == "quiet console=ttyAMA0"
+
+
+def test_networks(sandbox: Sandbox) -> None:
+    data = packed(
+        sandbox,
+        '[network.lan]\n[network.out]\nuplink = "user"\n'
+        + VM
+        + 'net = [{ network = "out", mtu = 1400 }, { network = "lan", isolated = true,'
+        + ' check_source = true, mac = "02:00:00:00:00:AA" }]\nvsock = { cid = 42 }\n',
+    )
+    fdt = libfdt.Fdt(data)
+    lan = fdt.path_offset("/networks/network@0")
+    out = fdt.path_offset("/networks/network@1")
+    assert fdt.getprop(lan, "label").as_str() == "lan"
+    assert fdt.getprop(out, "uplink").as_str() == "user"
+    first = vm_node(fdt, "vm@0/net@0")
+    assert fdt.getprop(first, "network").as_uint32() == 1
+    assert fdt.getprop(first, "mtu").as_uint32() == 1400
+    assert bytes(fdt.getprop(first, "mac")) == b"\x02vm\0\0\0"
+    second = vm_node(fdt, "vm@0/net@1")
+    assert fdt.getprop(second, "network").as_uint32() == 0
+    assert bytes(fdt.getprop(second, "mac")) == b"\x02\0\0\0\0\xaa"
+    assert bytes(fdt.getprop(second, "isolated")) == bytes(fdt.getprop(second, "check-source"))
+    assert fdt.getprop(vm_node(fdt, "vm@0/vsock@0"), "cid").as_uint32() == 42
+    for absent in ("isolated", "check-source"):
+        with pytest.raises(libfdt.FdtException):
+            fdt.getprop(first, absent)

@@ -161,6 +161,49 @@ def test_bad_command_lines(args: list[str], line: str, sandbox: Sandbox) -> None
     assert result.status == 2
 
 
+def netdevs(sandbox: Sandbox) -> list[str]:
+    """QEMU's networks, and where their cards are."""
+    words = qemu_words(sandbox)
+    return [w for w in words if w.startswith(("user,", "virtio-net-device"))]
+
+
+def test_networks(sandbox: Sandbox) -> None:
+    sandbox.write(
+        '[network.in]\n[network.a]\nuplink = "user"\n[network.b]\nuplink = "user"\n'
+        'forward = ["8080:10.0.2.16:80"]\n[vm.a]\nkernel = "kernel"\nnet = [{ network = "b" }]\n'
+    )
+    assert sandbox.vessel("run", "system.toml", "--port-forward", "2222:22").status == 0
+    assert netdevs(sandbox) == [
+        "user,id=net0,hostfwd=tcp:127.0.0.1:2222-:22",
+        "virtio-net-device,netdev=net0,bus=virtio-mmio-bus.31",
+        "user,id=net1,hostfwd=tcp:127.0.0.1:8080-10.0.2.16:80",
+        "virtio-net-device,netdev=net1,bus=virtio-mmio-bus.30",
+    ]
+
+
+def test_a_network_on_the_command_line(sandbox: Sandbox) -> None:
+    args = ["run", "--kernel", "kernel", "--net", "user", "--port-forward", "8080:80"]
+    assert sandbox.vessel(*args).status == 0
+    assert netdevs(sandbox)[0] == "user,id=net0,hostfwd=tcp:127.0.0.1:8080-:80"
+    assert sandbox.vessel("run", "--kernel", "kernel", "--net", "none").status == 0
+    assert netdevs(sandbox) == []
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (["--net", "tap"], "vessel: invalid value for '--net'"),
+        (["--port-forward", "80:80"], "vessel: --port-forward: no network has an uplink; add"),
+        (["--net", "user", "--port-forward", "80"], 'vessel: --port-forward: "80" is not a port'),
+    ],
+)
+def test_bad_networks(args: list[str], line: str, sandbox: Sandbox) -> None:
+    result = sandbox.call("run", "system.toml", *args)
+    assert len(result.errors) == 1
+    assert result.errors[0].startswith(line)
+    assert result.status == 2
+
+
 TWO = '[vm.a]\nkernel = "kernel"\ncpus = 2\n[vm.b]\nkernel = "kernel"\n'
 
 

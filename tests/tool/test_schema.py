@@ -71,6 +71,76 @@ CASES = {
         VM + "[host]\ncpus = 9",
         "host.cpus: 9 is out of range; 1 to 8 are possible",
     ),
+    "net: no such network": (
+        VM + 'net = [{ network = "la" }]\n[network.lan]',
+        'vm.debian.net[0].network: there is no network "la"; did you mean "lan"?',
+    ),
+    "net: no network at all": (
+        VM + 'net = [{ network = "lan" }]',
+        'vm.debian.net[0].network: there is no network "lan"; add a table [network.lan]',
+    ),
+    "net: not an array": (
+        VM + 'net = { network = "lan" }',
+        "vm.debian.net: must be an array, not a table",
+    ),
+    "net: key": (
+        VM + 'net = [{ network = "lan", isolate = true }]',
+        'vm.debian.net[0].isolate: unknown key; did you mean "isolated"?',
+    ),
+    "net: mac": (
+        VM + 'net = [{ network = "lan", mac = "02:00" }]',
+        'vm.debian.net[0].mac: "02:00" is not an address; write six bytes, such as '
+        '"02:00:00:00:00:01"',
+    ),
+    "net: multicast mac": (
+        VM + 'net = [{ network = "lan", mac = "03:00:00:00:00:01" }]',
+        "vm.debian.net[0].mac: 03:00:00:00:00:01 is not a card's address; "
+        "its first byte is even, and it is not zero",
+    ),
+    "net: mac twice": (
+        VM
+        + 'net = [{ network = "lan", mac = "02:00:00:00:00:01" },'
+        + ' { network = "lan", mac = "02:00:00:00:00:01" }]\n[network.lan]',
+        "vm.debian.net[1].mac: vm.debian has the same; each needs its own",
+    ),
+    "net: mtu": (
+        VM + 'net = [{ network = "lan", mtu = 67 }]',
+        "vm.debian.net[0].mtu: 67 is out of range; 68 to 65535 are possible",
+    ),
+    "network: uplink": (
+        VM + '[network.lan]\nuplink = "tap"',
+        'network.lan.uplink: the string "tap" is not possible here; known: user',
+    ),
+    "network: forward": (
+        VM + '[network.lan]\nuplink = "user"\nforward = ["80"]',
+        'network.lan.forward[0]: "80" is not a port forward; write "HOST:GUEST", such as "8080:80"',
+    ),
+    "network: forward port": (
+        VM + '[network.lan]\nuplink = "user"\nforward = ["65536:80"]',
+        'network.lan.forward[0]: "65536:80" has a port that does not exist; ports are 1 to 65535',
+    ),
+    "network: forward address": (
+        VM + '[network.lan]\nuplink = "user"\nforward = ["80:10.0.2.256:80"]',
+        'network.lan.forward[0]: "80:10.0.2.256:80" has an address that does not exist; '
+        "it is the guest's IPv4 address",
+    ),
+    "network: forward without uplink": (
+        VM + '[network.lan]\nforward = ["80:80"]',
+        'network.lan.forward: the network has no uplink; add uplink = "user"',
+    ),
+    "network: name": (
+        VM + '[network."a b"]',
+        'network."a b": not a name for a network; '
+        "at most 31 letters, digits, - and _, the first a letter or digit",
+    ),
+    "vsock: cid": (
+        VM + "vsock = { cid = 2 }",
+        "vm.debian.vsock.cid: 2 is out of range; 3 to 4294967294 are possible",
+    ),
+    "vsock: cid twice": (
+        VM + "vsock = { cid = 3 }\n[vm.b]\n" + K + "\nvsock = { cid = 3 }",
+        "vm.b.vsock.cid: vm.debian has the same; each needs its own",
+    ),
     "pin too large": (
         VM + "cpu_pin = [8]",
         "vm.debian.cpu_pin[0]: 8 is out of range; CPUs are 0 to 7",

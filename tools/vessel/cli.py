@@ -193,14 +193,16 @@ def build(
     click.echo(f"{tree.shown(image)}: {format_size(image.stat().st_size)}: {_summary(desc)}")
 
 
-def _load_for_run(system: Path | None, options: dict[str, Any], host: Host) -> Description:
+def _load_for_run(
+    system: Path | None, options: dict[str, Any], forwards: Sequence[str], host: Host
+) -> Description:
     given = {key: value for key, value in options.items() if value is not None}
     if system is not None and "kernel" in given:
         problem = Problem(("vessel",), "give either SYSTEM.toml or --kernel, not both")
         raise InputError([problem])
     if system is None and "kernel" not in given:
         system = tree.DEFAULT_SYSTEM
-    desc = description.load(system, given)
+    desc = description.load(system, given, forwards)
     _check_limits(desc, host)
     return desc
 
@@ -230,6 +232,17 @@ def _dump_dtb(desc: Description, packed: Path, target: Path) -> None:
     help="How the guest finds its virtio devices (mmio).",
 )
 @click.option("--rng", is_flag=True, default=None, help="Give the guest an entropy device.")
+@click.option(
+    "--net",
+    type=click.Choice(("user", "none")),
+    help="A network card that reaches the outside as an ordinary program does, or none.",
+)
+@click.option(
+    "--port-forward",
+    metavar="HOST:GUEST",
+    multiple=True,
+    help="Let 127.0.0.1's TCP port HOST reach the guest's port GUEST; may be repeated.",
+)
 @click.option(
     "--qemu-cpu",
     default=CPU_MODELS[0],
@@ -262,15 +275,16 @@ def run(
     sdk: Path | None,
     board: str,
     config: str,
+    port_forward: tuple[str, ...],
     **options: Any,  # noqa: ANN401
 ) -> None:
     """Run a system under QEMU; without argument the Debian guest.
 
-    The terminal is the guest's console; Ctrl-A x leaves. The options from --initrd to --rng
+    The terminal is the guest's console; Ctrl-A x leaves. The options from --initrd to --net
     replace the keys of a SYSTEM.toml with one VM.
     """
     host = _host(host_name, sdk, board, config)
-    desc = _load_for_run(system, options, host)
+    desc = _load_for_run(system, options, port_forward, host)
     with tempfile.TemporaryDirectory(prefix="vessel-") as work:
         packed = Path(work) / "system.pack"
         pack.write(desc, packed)

@@ -4,8 +4,9 @@
 import difflib
 import json
 import re
+import sys
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from vessel import schema, tree
+from vessel import links, schema, tree
 from vessel.errors import InputError, Problem, Reason, os_reason
 
 Loc = tuple[str | int, ...]
@@ -32,7 +33,11 @@ OPTIONS = {
     "transport": "--transport",
     "console": "--console",
     "rng": "--rng",
+    "net": "--net",
 }
+# And one that adds to a network.
+FORWARD = "--port-forward"
+COMMAND_LINE_NETWORK = "user"
 
 
 @dataclass(frozen=True)
@@ -41,12 +46,15 @@ class Origin:
 
     file: Path | None
     from_options: frozenset[str] = frozenset()  # Keys of the VM.
+    forwards: int = sys.maxsize  # From this one on, port forwards are from options.
 
     def where(self, loc: Loc) -> tuple[str, ...]:
         """Name the key at `loc` as the user wrote it."""
         match loc:
             case ("vm", _, str(key), *_) if key in self.from_options:
                 return ("vessel", OPTIONS[key])
+            case ("network", _, "forward", int(index)) if index >= self.forwards:
+                return ("vessel", FORWARD)
         key = format_key(loc)
         file = tree.shown(self.file) if self.file else "vessel"
         return (file, key) if key else (file,)
@@ -119,6 +127,10 @@ def _range(loc: Loc) -> str:
             return f"CPUs are 0 to {schema.MAX_CPUS - 1}"
         case (*_, "priority"):
             return f"0 to {schema.MAX_PRIORITY} are possible"
+        case (*_, "mtu"):
+            return f"{schema.MTU_MIN} to {schema.MTU_MAX} are possible"
+        case (*_, "cid"):
+            return f"{schema.CID_MIN} to {schema.CID_MAX} are possible"
     return "it is not negative, and at most 1000000000"
 
 
@@ -148,6 +160,11 @@ def _reason(error: ErrorDetails) -> Reason:
             return _literal(error)
         case "greater_than_equal" | "less_than_equal" | "less_than":
             return Reason(f"{value} is out of range", _range(loc))
+        case "string_pattern_mismatch" if loc[0] == "network" or loc[-1] == "network":
+            return Reason(
+                "not a name for a network",
+                "at most 31 letters, digits, - and _, the first a letter or digit",
+            )
         case "string_pattern_mismatch":
             return Reason(
                 "not a name for a VM",
@@ -167,9 +184,11 @@ def _problem(origin: Origin, error: ErrorDetails) -> Problem:
 
 def _validate(table: dict[str, Any], origin: Origin) -> Description:
     try:
-        return Description(schema.System.model_validate(table), origin)
+        system = schema.System.model_validate(table)
     except ValidationError as error:
         raise InputError(_problem(origin, detail) for detail in error.errors()) from None
+    links.check(system, origin.error)
+    return Description(system, origin)
 
 
 def _read(file: Path) -> str:
@@ -217,17 +236,42 @@ def _override(table: dict[str, Any], origin: Origin, options: Mapping[str, Any])
     next(iter(vms.values())).update(options)
 
 
-def load(file: Path | None, options: Mapping[str, Any] | None = None) -> Description:
+def _connect(table: dict[str, Any], choice: str) -> list[dict[str, str]]:
+    """The cards that --net stands for, and their network."""
+    if choice == "none":
+        return []
+    networks = table.setdefault("network", {})
+    if isinstance(networks, dict):
+        networks.setdefault(COMMAND_LINE_NETWORK, {"uplink": "user"})
+    return [{"network": COMMAND_LINE_NETWORK}]
+
+
+def _add_forwards(table: dict[str, Any], forwards: Sequence[str]) -> int:
+    """Add port forwards to the first network with an uplink; how many it had."""
+    networks = table.get("network")
+    for network in networks.values() if isinstance(networks, dict) else ():
+        if isinstance(network, dict) and network.get("uplink") is not None:
+            old = network.get("forward", [])
+            if isinstance(old, list):
+                network["forward"] = [*old, *forwards]
+                return len(old)
+    raise InputError([Problem(("vessel", FORWARD), "no network has an uplink", "add --net user")])
+
+
+def load(
+    file: Path | None, options: Mapping[str, Any] | None = None, forwards: Sequence[str] = ()
+) -> Description:
     """Read a description, with `options` over the keys of its one VM; no file: options alone.
 
     Raises InputError with a problem for each thing that is wrong.
     """
-    options = options or {}
-    if file is None:
-        table = {"vm": {COMMAND_LINE_VM: dict(options)}}
-        return _validate(table, Origin(None, frozenset(OPTIONS)))
-    table = _parse(file)
-    origin = Origin(file, frozenset(options))
+    options = dict(options or {})
+    table = _parse(file) if file else {"vm": {COMMAND_LINE_VM: {}}}
+    origin = Origin(file, frozenset(options if file else OPTIONS))
+    if "net" in options:
+        options["net"] = _connect(table, options["net"])
     if options:
         _override(table, origin, options)
+    if forwards:
+        origin = replace(origin, forwards=_add_forwards(table, forwards))
     return _validate(table, origin)

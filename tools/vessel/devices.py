@@ -2,10 +2,14 @@
 """The virtio devices of a VM, as nodes of the manifest. See docs/MANIFEST.md."""
 
 import re
+from collections.abc import Iterator
 
 import libfdt
 
-from vessel.schema import Vm
+from vessel import links
+from vessel.schema import Net, System, Vm
+
+Properties = dict[str, int | bytes]
 
 VIRTIO_TERMINAL = "earlycon console=hvc0"
 
@@ -17,19 +21,60 @@ def cmdline(vm: Vm) -> str:
     return f"{VIRTIO_TERMINAL} {vm.cmdline}".strip()
 
 
-def _kinds(vm: Vm) -> list[str]:
-    """The kinds of the VM's devices, in the order in which the guest finds them."""
-    return [*(["console"] if vm.console == "virtio" else []), *(["rng"] if vm.rng else [])]
+def _net(system: System, mac: bytes, card: Net) -> Properties:
+    properties: Properties = {"network": list(system.network).index(card.network), "mac": mac}
+    if card.mtu is not None:
+        properties["mtu"] = card.mtu
+    if card.isolated:
+        properties["isolated"] = b""
+    if card.check_source:
+        properties["check-source"] = b""
+    return properties
 
 
-def write(fdt: libfdt.FdtSw, vm: Vm) -> None:
+def _devices(system: System, name: str) -> Iterator[tuple[str, Properties]]:
+    """The VM's devices, kind and properties, in the order in which the guest finds them."""
+    vm = system.vm[name]
+    if vm.console == "virtio":
+        yield "console", {}
+    if vm.rng:
+        yield "rng", {}
+    for (_, owner, *_), card, mac in links.cards(system):
+        if owner == name:
+            yield "net", _net(system, mac, card)
+    if vm.vsock:
+        yield "vsock", {"cid": vm.vsock.cid}
+
+
+def write(fdt: libfdt.FdtSw, system: System, name: str) -> None:
     """Write the subnodes of the VM's node, which is open."""
-    kinds = _kinds(vm)
+    devices = list(_devices(system, name))
+    kinds = [kind for kind, _ in devices]
     if kinds:
         fdt.property_u32("#address-cells", 1)
         fdt.property_u32("#size-cells", 0)
-    for n, kind in enumerate(kinds):
+    for n, (kind, properties) in enumerate(devices):
         index = kinds[:n].count(kind)
         with fdt.add_node(f"{kind}@{index:x}"):
             fdt.property_u32("reg", index)
-            fdt.property_string("transport", vm.transport)
+            fdt.property_string("transport", system.vm[name].transport)
+            for key, value in properties.items():
+                if isinstance(value, int):
+                    fdt.property_u32(key, value)
+                else:
+                    fdt.property(key, value)
+
+
+def write_networks(fdt: libfdt.FdtSw, system: System) -> None:
+    """Write the node of the networks into the root, which is open."""
+    if not system.network:
+        return
+    with fdt.add_node("networks"):
+        fdt.property_u32("#address-cells", 1)
+        fdt.property_u32("#size-cells", 0)
+        for index, (name, network) in enumerate(system.network.items()):
+            with fdt.add_node(f"network@{index:x}"):
+                fdt.property_u32("reg", index)
+                fdt.property_string("label", name)
+                if network.uplink is not None:
+                    fdt.property_string("uplink", network.uplink)

@@ -65,7 +65,6 @@ def _vm_node(fdt: libfdt.FdtSw, description: Description, name: str, placed: Pla
         fdt.property("initrd", _u64s(placed.initrd.offset, placed.initrd.size))
     fdt.property_u32("log-level", LOG_LEVELS[description.system.host.log])
     _life(fdt, vm)
-    devices.write(fdt, vm)
     passthrough.find(description, name).write(fdt)
 
 
@@ -85,6 +84,8 @@ def _manifest(description: Description, placed: list[Placed], pack_size: int) ->
                 with fdt.add_node(f"vm@{index:x}"):
                     fdt.property_u32("reg", index)
                     _vm_node(fdt, description, name, placed[index])
+                    devices.write(fdt, system, name)
+        devices.write_networks(fdt, system)
     tree = fdt.as_fdt()
     return bytes(tree.as_bytearray()[: tree.totalsize()])
 

@@ -36,6 +36,16 @@ RAM_BASE = 0x4000_0000  # Of machine "virt", as of QEMU's; devices are below.
 RAM_MIN = 2 * MIB
 GPA_LIMIT = 1 << 40  # Guest-physical addresses of the smallest CPU (Cortex-A53) have 40 bits.
 
+# As in include/vmm/: VMM_MAX_NETWORKS, virtio 1.2 (5.1.4.1, 5.10.4). A card takes one of 16 places
+# for devices.
+MAX_NETWORKS = 8
+MAX_NETS = 8
+MTU_MIN = 68
+MTU_MAX = 65535
+CID_MIN = 3
+CID_MAX = (1 << 32) - 2
+MAX_BYTE = 255
+
 SIZE_HINT = 'write a number of bytes, or a string such as "512M" or "2G"'
 _UNITS = {"": 1, "K": KIB, "M": MIB, "G": GIB, "T": 1 << 40}
 
@@ -198,6 +208,38 @@ Action = Literal["stop", "restart", "hold"]
 CpuNumber = Annotated[int, Field(ge=0, lt=MAX_CPUS)]
 FilePath = Annotated[str, AfterValidator(_check_path)]
 VmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,30}$")]
+NetworkName = VmName
+
+
+def _check_mac(text: str) -> str:
+    if not re.fullmatch(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}", text):
+        _reject(f'"{text}" is not an address', 'write six bytes, such as "02:00:00:00:00:01"')
+    mac = bytes.fromhex(text.replace(":", ""))
+    if mac[0] & 1 or mac == bytes(6):
+        _reject(f"{text} is not a card's address", "its first byte is even, and it is not zero")
+    return text.lower()
+
+
+class Net(Model):
+    """A network card."""
+
+    network: NetworkName
+    mac: Annotated[str, AfterValidator(_check_mac)] | None = None
+    mtu: Annotated[int, Field(ge=MTU_MIN, le=MTU_MAX)] | None = None
+    isolated: bool = False
+    check_source: bool = False
+
+
+class Vsock(Model):
+    """Sockets."""
+
+    cid: Annotated[int, Field(ge=CID_MIN, le=CID_MAX)]
+
+
+def _check_nets(nets: list[Net]) -> list[Net]:
+    if len(nets) > MAX_NETS:
+        _reject(f"there are {len(nets)} cards", f"at most {MAX_NETS} are possible")
+    return nets
 
 
 class Vm(Model):
@@ -230,6 +272,8 @@ class Vm(Model):
     period: Annotated[int, Field(ge=MIN_BUDGET, le=MAX_BUDGET), AfterValidator(_check_period)] = (
         Field(default=10_000, validate_default=True)
     )
+    net: Annotated[list[Net], AfterValidator(_check_nets)] = []
+    vsock: Vsock | None = None
 
     @property
     def ram_size(self) -> int:
@@ -259,10 +303,36 @@ def _check_vms(vms: dict[str, Vm]) -> dict[str, Vm]:
     return vms
 
 
+def _check_forward(text: str) -> str:
+    """A port forward: HOST:GUEST or HOST:ADDRESS:GUEST."""
+    match = re.fullmatch(r"([0-9]{1,5})(?::([0-9]{1,3}(?:\.[0-9]{1,3}){3}))?:([0-9]{1,5})", text)
+    if not match:
+        _reject(f'"{text}" is not a port forward', 'write "HOST:GUEST", such as "8080:80"')
+    if not all(0 < int(match[i]) < 1 << 16 for i in (1, 3)):
+        _reject(f'"{text}" has a port that does not exist', "ports are 1 to 65535")
+    if match[2] and max(map(int, match[2].split("."))) > MAX_BYTE:
+        _reject(f'"{text}" has an address that does not exist', "it is the guest's IPv4 address")
+    return text
+
+
+class Network(Model):
+    """A network between VMs."""
+
+    uplink: Literal["user"] | None = None
+    forward: list[Annotated[str, AfterValidator(_check_forward)]] = []
+
+
+def _check_networks(networks: dict[str, Network]) -> dict[str, Network]:
+    if len(networks) > MAX_NETWORKS:
+        _reject(f"there are {len(networks)} networks", f"at most {MAX_NETWORKS} are possible")
+    return networks
+
+
 class System(Model):
     """A whole system description."""
 
     host: Host = Host()
+    network: Annotated[dict[NetworkName, Network], AfterValidator(_check_networks)] = {}
     vm: Annotated[dict[VmName, Vm], AfterValidator(_check_vms)]
 
 
@@ -276,4 +346,10 @@ def known_keys(loc: tuple[str | int, ...]) -> list[str]:
             model = Vm
         case ("vm", _, "memory", _):
             model = Region
+        case ("vm", _, "net", _):
+            model = Net
+        case ("vm", _, "vsock"):
+            model = Vsock
+        case ("network", _):
+            model = Network
     return list(model.model_fields)

@@ -190,6 +190,15 @@ enum vmm_err bare_virtio_add(struct bare_vm *vm, struct vmm_diag *diag);
 enum vmm_err bare_entropy_open(void *cookie, struct vmm_virtio_rng *rng, struct vmm_entropy *e,
                                struct vmm_diag *diag);
 
+/* net.c */
+/** Make the networks of the system, and open their uplinks. */
+enum vmm_err bare_net_init(const struct vmm_manifest *manifest, struct vmm_diag *diag);
+/** Hooks of struct vmm_backends; the cookie is the struct bare_vm. */
+enum vmm_err bare_net_backend(void *cookie, const struct vmm_device_desc *desc,
+                              struct vmm_net *backend, struct vmm_diag *diag);
+enum vmm_err bare_vsock_backend(void *cookie, const struct vmm_device_desc *desc,
+                                struct vmm_vsock *backend, struct vmm_diag *diag);
+
 /* stage2.c */
 /** Build the guest's stage-2 tables: its RAM and, for a GICv2, the virtual CPU interface. */
 enum vmm_err bare_stage2_init(struct bare_vm *vm, struct vmm_diag *diag);

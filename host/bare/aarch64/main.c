@@ -55,6 +55,7 @@ static enum vmm_err build(struct vmm_diag *diag)
         return err;
     }
     bare_memory_init((uint64_t)manifest.pack.data + manifest.pack.size);
+    err = bare_net_init(&manifest, diag);
     for (unsigned i = 0; err == VMM_OK && i < manifest.vm_count; i++) {
         err = bare_vm_build(&manifest, i, &vms[i], diag);
         vm_count = i + 1;

@@ -15,7 +15,10 @@ bool bare_virtio_find(uint32_t id, unsigned n, struct host_virtio *dev, uint32_t
 
 enum vmm_err bare_virtio_add(struct bare_vm *vm, struct vmm_diag *diag)
 {
-    const struct vmm_backends backends = { .entropy = bare_entropy_open, .cookie = vm };
+    const struct vmm_backends backends = { .entropy = bare_entropy_open,
+                                           .net = bare_net_backend,
+                                           .vsock = bare_vsock_backend,
+                                           .cookie = vm };
     size_t size = vmm_machine_virtio_size(&vm->machine.desc);
     void *storage = bare_alloc(size, VMM_MACHINE_VIRTIO_ALIGN, true);
 

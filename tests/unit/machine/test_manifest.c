@@ -505,6 +505,119 @@ static void test_too_many_devices(void **state)
     check_vm(b, "more than 16 devices");
 }
 
+static int add_network(struct bench *b, const char *name, const char *label)
+{
+    int networks = fdt_path_offset(b->pack, "/networks");
+
+    if (networks < 0) {
+        networks = fdt_add_subnode(b->pack, 0, "networks");
+    }
+    int node = fdt_add_subnode(b->pack, networks, name);
+
+    assert_true(node > 0);
+    set_string(b, node, "label", label);
+    return node;
+}
+
+static void set_u32(struct bench *b, int node, const char *name, uint32_t value)
+{
+    assert_int_equal(fdt_setprop_u32(b->pack, node, name, value), 0);
+}
+
+static void set_mac(struct bench *b, int node, const char *mac)
+{
+    assert_int_equal(fdt_setprop(b->pack, node, "mac", mac, 6), 0);
+}
+
+static void test_networks(void **state)
+{
+    struct bench *b = *state;
+    struct vmm_network_desc desc;
+
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(b->manifest.network_count, 0);
+    assert_int_equal(vmm_manifest_network(&b->manifest, 0, &desc, &b->diag), VMM_ERR_INVALID);
+    add_network(b, "network@1", "lan"); /* Each goes before the others. */
+    set_string(b, add_network(b, "network@0", "out"), "uplink", "user");
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(b->manifest.network_count, 2);
+    assert_int_equal(vmm_manifest_network(&b->manifest, 0, &desc, &b->diag), VMM_OK);
+    assert_string_equal(desc.name, "out");
+    assert_true(desc.uplink);
+    assert_int_equal(vmm_manifest_network(&b->manifest, 1, &desc, &b->diag), VMM_OK);
+    assert_string_equal(desc.name, "lan");
+    assert_false(desc.uplink);
+    add_network(b, "network@2", "a b");
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(vmm_manifest_network(&b->manifest, 0, &desc, &b->diag), VMM_ERR_FORMAT);
+}
+
+static void test_too_many_networks(void **state)
+{
+    struct bench *b = *state;
+    char name[10] = "network@x";
+
+    for (unsigned i = 0; i <= VMM_MAX_NETWORKS; i++) {
+        name[8] = (char)('0' + i);
+        add_network(b, name, "lan");
+    }
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_ERR_FORMAT);
+    assert_non_null(strstr(b->diag.text, "more than 8"));
+}
+
+static void test_net_device(void **state)
+{
+    struct bench *b = *state;
+    int node;
+
+    add_network(b, "network@0", "lan");
+    node = add_device(b, "net@0");
+    set_mac(b, node, "\2\0\0\0\0\1");
+    set_u32(b, node, "network", 0);
+    set_u32(b, node, "mtu", 1400);
+    assert_int_equal(fdt_setprop(b->pack, node, "isolated", NULL, 0), 0);
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
+    assert_int_equal(b->desc.device[0].kind, VMM_DEVICE_NET);
+    assert_memory_equal(b->desc.device[0].net.mac, "\2\0\0\0\0\1", 6);
+    assert_int_equal(b->desc.device[0].net.mtu, 1400);
+    assert_true(b->desc.device[0].net.isolated);
+    assert_false(b->desc.device[0].net.check_source);
+    set_u32(b, node, "mtu", 67);
+    check_vm(b, "net@0: \"mtu\" is out of range");
+    set_u32(b, node, "mtu", 65536);
+    check_vm(b, "net@0: \"mtu\" is out of range");
+    set_u32(b, node, "network", 1);
+    check_vm(b, "net@0: \"network\"");
+    assert_int_equal(fdt_delprop(b->pack, node, "network"), 0);
+    check_vm(b, "net@0: \"network\"");
+    set_mac(b, node, "\3\0\0\0\0\1");
+    check_vm(b, "net@0: \"mac\"");
+    set_mac(b, node, "\0\0\0\0\0\0");
+    check_vm(b, "net@0: \"mac\"");
+    set_u32(b, node, "mac", 1);
+    check_vm(b, "net@0: \"mac\" has the wrong size");
+    assert_int_equal(fdt_delprop(b->pack, node, "mac"), 0);
+    check_vm(b, "net@0: \"mac\"");
+}
+
+static void test_vsock_device(void **state)
+{
+    struct bench *b = *state;
+    int node = add_device(b, "vsock@0");
+
+    check_vm(b, "vsock@0: \"cid\" is missing");
+    set_u32(b, node, "cid", 2);
+    check_vm(b, "vsock@0: \"cid\" is out of range");
+    set_u32(b, node, "cid", UINT32_MAX);
+    check_vm(b, "vsock@0: \"cid\" is out of range");
+    set_u32(b, node, "cid", 3);
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
+    assert_int_equal(b->desc.device[0].kind, VMM_DEVICE_VSOCK);
+    assert_int_equal(b->desc.device[0].cid, 3);
+}
+
 #define T(name) cmocka_unit_test_setup(name, setup)
 int main(void)
 {
@@ -526,6 +639,10 @@ int main(void)
         T(test_transport_malformed),
         T(test_unknown_device),
         T(test_too_many_devices),
+        T(test_networks),
+        T(test_too_many_networks),
+        T(test_net_device),
+        T(test_vsock_device),
         T(test_numbers),
         T(test_ram),
         T(test_images),

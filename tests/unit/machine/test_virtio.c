@@ -167,7 +167,7 @@ static void test_no_boot_without_them(void **state)
 static void test_no_back_end(void **state)
 {
     (void)state;
-    const struct vmm_backends none = { NULL, NULL };
+    const struct vmm_backends none = { .cookie = NULL };
 
     assert_int_equal(vmm_machine_add_virtio(&b.machine, &none, b.storage, &b.diag),
                      VMM_ERR_UNSUPPORTED);

@@ -22,6 +22,7 @@ VM_MEMORY = 1 * MIB  # What the host keeps of a VM, and its translation tables.
 MEMORY_UNIT = 2 * MIB  # Each region of a guest's RAM is aligned to this.
 IMAGE = "aarch64/vessel-vmm.elf"
 
+VIRTIO_PLACES = 32  # QEMU's `virt` has so many windows for virtio devices.
 # QEMU's `virt` has room for this much RAM at RAM_BASE.
 MAX_MEMORY = 255 << 30
 
@@ -42,6 +43,23 @@ def _cpus(description: Description) -> int:
     """CPUs of QEMU's machine: one for each virtual CPU, as far as there are so many."""
     system = description.system
     return system.host.cpus or min(MAX_CPUS, sum(vm.cpus for vm in system.vm.values()))
+
+
+def _forward(rule: str) -> str:
+    """A port forward as QEMU writes it; only this machine may use it."""
+    host, *address, guest = rule.split(":")
+    return f"hostfwd=tcp:127.0.0.1:{host}-{''.join(address)}:{guest}"
+
+
+def _uplinks(description: Description) -> list[str]:
+    """QEMU's networks: a card for each, in the last places for virtio devices downwards."""
+    networks = description.system.network.values()
+    arguments = []
+    for n, network in enumerate(n for n in networks if n.uplink is not None):
+        netdev = ",".join(["user", f"id=net{n}", *map(_forward, network.forward)])
+        bus = f"virtio-mmio-bus.{VIRTIO_PLACES - 1 - n}"
+        arguments += ["-netdev", netdev, "-device", f"virtio-net-device,netdev=net{n},bus={bus}"]
+    return arguments and [*("-global", "virtio-mmio.force-legacy=false"), *arguments]
 
 
 class Bare:
@@ -67,6 +85,7 @@ class Bare:
             *("-machine", f"virt,virtualization=on,gic-version={gic}"),
             *("-cpu", machine.cpu, "-smp", str(_cpus(description)), "-m", f"{memory // MIB}M"),
             *("-kernel", str(tree.built(IMAGE)), "-device", loader),
+            *_uplinks(description),
             *_devices(description),
             *(("-icount", "shift=0,sleep=off") if machine.icount else ()),
         ]
