@@ -31,6 +31,20 @@ def test_shell_reboot_power_off(run, config):
     assert guest.ended() == 0
 
 
+def test_debian_on_two_cores(run):
+    guest = run(*ON_SEL4, "--config", "smp-release", "--cpus", 2)
+    guest.login()
+    assert guest.shell("nproc").split() == ["2"]
+    # From the other CPU than the one that booted, which gets its IPIs.
+    guest.shell("taskset 2 true")
+    interrupts = guest.shell("cat /proc/interrupts")
+    timer = re.search(r"((?: +\d+){2}) +GIC-0 +27 Level", interrupts)
+    calls = re.search(r"IPI0:((?: +\d+){2})", interrupts)
+    assert all(int(count) > 0 for count in (timer[1] + calls[1]).split())
+    guest.sendline("taskset 2 poweroff -f")
+    assert guest.ended() == 0
+
+
 def test_nothing_there(run, payload):
     guest = run(*ON_SEL4, "--kernel", payload("unmapped.elf"))
     guest.expect("survived")

@@ -34,6 +34,7 @@ class Board:
     cores: int
     panic: Panic | None = None
     qemu: tuple[str, ...] | None = None
+    qemu_cpu: str = ""
 
 
 BOARDS = {
@@ -47,6 +48,7 @@ BOARDS = {
         load_address=0x7000_0000,
         cores=4,
         panic=Panic(config=0x40_1000_8000, memory=0x1000_0000),  # Slot 1, the first free one.
-        qemu=("-machine", "virt,virtualization=on", "-cpu", "cortex-a53", "-m", "2G"),
+        qemu=("-machine", "virt,virtualization=on", "-m", "2G"),
+        qemu_cpu="cortex-a53",
     ),
 }
