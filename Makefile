@@ -281,7 +281,7 @@ prove: $(DEPS) ## CBMC proofs; fetches CBMC
 run: all ## Boot the default guest: an interactive shell
 	@./vessel run $(ARGS)
 
-bench: all $(B)/payload/bench.elf $(B)/payload/count.elf $(B)/guest/bench.cpio.gz ## Instructions per exit, boot ratio, idle share
+bench: all $(if $(MICROKIT_SDK),microkit) $(B)/payload/bench.elf $(B)/payload/count.elf $(B)/guest/bench.cpio.gz ## Instructions per exit, boot ratio, idle share
 	@$(PY) bench/run.py
 
 clean: ## Remove what was built, keep what was downloaded

@@ -23,6 +23,8 @@ COUNTER = BUILD / "payload/count.elf"
 KERNEL = BUILD / "guest/vmlinuz"
 INITRD = BUILD / "guest/bench.cpio.gz"
 HOST = "bare-aarch64"
+SEL4 = "microkit-release"
+ON_SEL4 = ("--host", "microkit", "--config", "release")
 NS_PER_S = 1_000_000_000
 NS_PER_TICK = 16  # QEMU's counter has 62.5 MHz.
 IDLE_S = 10
@@ -39,6 +41,12 @@ GOALS = {
     "unfairness": 0.05,
     "idle_vm_cost": 0.001,
     "restart_ratio": 1.06,
+}
+
+# The same on seL4. Goals that the kernel's own share leaves out of reach are in docs/MICROKIT.md.
+SEL4_GOALS = {
+    "hypercall": 4000,
+    "timer_latency": 8000,
 }
 
 
@@ -68,9 +76,10 @@ def number(pattern: str, output: str) -> int:
     return numbers(pattern, output)[0]
 
 
-def exits(gic: int) -> dict[str, int]:
+def exits(gic: int, *host: str) -> dict[str, int]:
     """Instructions per exit class, measured by the payload."""
-    output = qemu(["./vessel", "run", "--icount", "--gic", str(gic), "--kernel", str(PAYLOAD)])
+    options = [*host, "--icount", "--gic", str(gic), "--kernel", str(PAYLOAD)]
+    output = qemu(["./vessel", "run", *options])
     return {name: int(value) for name, value in re.findall(r"^bench (\w+) (\d+)", output, re.M)}
 
 
@@ -195,20 +204,28 @@ def measure() -> dict[str, float]:
         return figures | linux(Path(directory)) | several_vms(Path(directory))
 
 
-def show(figures: dict[str, float]) -> None:
-    table = Table("figure", "value", "goal", title=HOST)
+def show(host: str, figures: dict[str, float], goals: dict[str, float]) -> None:
+    table = Table("figure", "value", "goal", title=host)
     table.columns[1].justify = table.columns[2].justify = "right"
     for name, value in figures.items():
         text = f"{value:.6f}" if isinstance(value, float) else f"{value}"
-        table.add_row(name, text, f"< {GOALS[name]}" if name in GOALS else "")
+        table.add_row(name, text, f"< {goals[name]}" if name in goals else "")
     Console(width=80).print(table)
 
 
 def main() -> int:
-    figures = measure()
-    show(figures)
-    (BUILD / "bench.json").write_text(json.dumps({HOST: figures}, indent=2) + "\n")
-    missed = [name for name, goal in GOALS.items() if not figures[name] < goal]
+    goals: dict[str, dict[str, float]] = {HOST: GOALS}
+    measured = {HOST: measure()}
+    if "MICROKIT_SDK" in os.environ:
+        goals[SEL4] = dict(SEL4_GOALS)
+        measured[SEL4] = dict(exits(2, *ON_SEL4))
+    missed = []
+    for host, figures in measured.items():
+        show(host, figures, goals[host])
+        missed += [
+            f"{host} {name}" for name, goal in goals[host].items() if not figures[name] < goal
+        ]
+    (BUILD / "bench.json").write_text(json.dumps(measured, indent=2) + "\n")
     if missed:
         print("not reached:", ", ".join(missed))
     return 1 if missed else 0
