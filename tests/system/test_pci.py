@@ -79,3 +79,38 @@ def test_u_boot(run):
     guest.expect(r"00\.02\.00 +0x1af4 +0x1044 ")
     guest.sendline("poweroff")
     assert guest.ended() == 0
+
+
+NEIGHBOURS = """[host]
+cpus = 1
+[vm.neighbour]
+memory = "256M"
+kernel = "{build}/guest/vmlinuz"
+initrd = "{build}/guest/initrd.gz"
+cmdline = "console=ttyAMA0 quiet"
+transport = "pci"
+rng = true
+[vm.rogue]
+memory = "8M"
+kernel = "{build}/payload/pci.elf"
+transport = "pci"
+rng = true
+on_poweroff = "restart"
+"""
+
+
+def test_neighbour_is_unharmed(run, tmp_path, build):
+    """One does what it must not, again and again; the other one's device and results are right."""
+    path = tmp_path / "system.toml"
+    path.write_text(NEIGHBOURS.replace("{build}", str(build)))
+    guest = run(path)
+    guest.expect("vessel:~# ")
+    numbers = " ".join(str(n) for n in range(1, 301))
+    work = "head -c 4096 /dev/hwrng | wc -c; echo `seq 1 300`"
+    for _ in range(5):
+        guest.expect(r"\[rogue\].*survived")
+        assert "FAILED" not in guest.before
+        guest.sendline(work)
+        guest.expect(r"\[neighbour\][^\n]* 4096\r*\n")
+        guest.expect(numbers)
+    guest.close(force=True)
