@@ -143,7 +143,7 @@ $(filter $(B)/native/tests/unit/pd/%,$(UNIT_BIN)): %: %.c.o $(NATIVE_LIB)
 $(B)/native/tests/unit/%: $(B)/native/tests/unit/%.c.o $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
 
-$(B)/native/tests/fuzz/%: $(B)/native/tests/fuzz/%.c.o $(NATIVE_LIB)
+$(B)/native/tests/fuzz/%: $(B)/native/tests/fuzz/%.c.o $(call objects,native,$(NET_SRC)) $(NATIVE_LIB)
 	$(CC) $(SANITIZE) -fsanitize=fuzzer $^ -lfdt -o $@
 
 $(PROBE_BIN): $(call objects,probe,$(AARCH64_SRC) $(FAKE_SRC) $(PROBE_SRC))

@@ -63,6 +63,10 @@ class Microkit:
                 text = f"GICv{vm.gic}, but {self.board_name} has a GICv{self.board.gic}"
                 where = origin.where(("vm", name, "gic"))
                 problems.append(Problem(where, text, f"use {self.board.gic}"))
+            for key in ("net", "vsock"):
+                if getattr(vm, key):
+                    text = "this host has no network between VMs yet"
+                    problems.append(Problem(origin.where(("vm", name, key)), text))
             if vm.rng:
                 text = "this host has no entropy to give"
                 problems.append(Problem(origin.where(("vm", name, "rng")), text))
