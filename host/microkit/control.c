@@ -5,7 +5,10 @@
 #include "mk.h"
 #include "share.h"
 
+#include <vmm/bits.h>
 #include <vmm/life.h>
+#include <vmm/stats.h>
+#include <vmm/trace.h>
 
 static enum vmm_err act(seL4_Word action)
 {
@@ -28,8 +31,31 @@ static enum vmm_err act(seL4_Word action)
     }
 }
 
+/* A row of text, in the message. */
+static microkit_msginfo row(bool (*get)(const struct vmm_vm *, unsigned, char *, size_t))
+{
+    seL4_Word word[(MK_ROW_MAX + 1 + sizeof(seL4_Word) - 1) / sizeof(seL4_Word)] = { 0 };
+    unsigned number = (unsigned)microkit_mr_get(0);
+
+    if (!get(&mk.machine.vm, number, (char *)word, MK_ROW_MAX + 1)) {
+        return microkit_msginfo_new(0, 0);
+    }
+    for (unsigned i = 0; i < ARRAY_SIZE(word); i++) {
+        microkit_mr_set((seL4_Uint8)i, word[i]);
+    }
+    return microkit_msginfo_new(0, ARRAY_SIZE(word));
+}
+
 microkit_msginfo mk_control(microkit_msginfo info)
 {
+    switch (microkit_msginfo_get_label(info)) {
+    case MK_CALL_STATS:
+        return row(vmm_stats_row);
+    case MK_CALL_TRACE:
+        return row(vmm_trace_row);
+    default:
+        break;
+    }
     enum vmm_err err = act(microkit_msginfo_get_label(info) - MK_CALL_BASE);
 
     mk_run();

@@ -22,3 +22,8 @@ _Static_assert(sizeof(struct mk_port) <= MK_PORT_SIZE, "tools/vessel/hosts/sysde
 /** Labels of protected calls to a VM's protection domain: an enum control_action and this. What
  * comes back is a label: 0, or -(enum vmm_err). */
 #define MK_CALL_BASE 0x100u
+/** Or one of these, with a row's number as its word: what comes back is the row's text in as many
+ * words, none if there is no such row. */
+#define MK_CALL_STATS 0x200u
+#define MK_CALL_TRACE 0x201u
+#define MK_ROW_MAX 160u

@@ -203,6 +203,11 @@ void microkit_deferred_irq_ack(microkit_channel channel)
     microkit_signal_cap = 0;
 }
 
+seL4_Word microkit_msginfo_get_count(microkit_msginfo info)
+{
+    return info.length;
+}
+
 void microkit_mr_set(seL4_Uint8 mr, seL4_Word value)
 {
     DOUBLE_MR[mr] = value;
@@ -220,6 +225,11 @@ microkit_msginfo microkit_ppcall(microkit_channel channel, microkit_msginfo msgi
     kernel.called = channel;
     kernel.call_label = msginfo.label;
     kernel.call_word = DOUBLE_MR[0];
+    if (kernel.answer_text != NULL) {
+        strncpy((char *)DOUBLE_MR, kernel.answer_text, DOUBLE_ROW);
+        kernel.answer_text = NULL;
+        return (seL4_MessageInfo_t) { kernel.answer, DOUBLE_ROW / sizeof(seL4_Word) };
+    }
     return (seL4_MessageInfo_t) { kernel.answer, 0 };
 }
 

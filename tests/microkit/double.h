@@ -51,12 +51,15 @@ struct double_kernel {
     seL4_Word call_label;               /**< with which label, */
     seL4_Word call_word;                /**< and first word; */
     seL4_Word answer;                   /**< the label that comes back. */
+    const char *answer_text;            /**< Not NULL: once, words that come back too. */
     const char *input;                  /**< What the UART still receives. */
     char output[512];                   /**< What it has sent. */
     size_t sent;
     bool uart_full;
     uint32_t panic; /**< What pvpanic was told. */
 };
+
+#define DOUBLE_ROW 168u
 
 extern struct double_kernel kernel;
 

@@ -127,6 +127,7 @@ seL4_Error seL4_ARM_VCPU_InjectIRQ(seL4_CPtr vcpu, seL4_Uint16 virq, seL4_Uint8 
 
 microkit_msginfo microkit_msginfo_new(seL4_Word label, seL4_Uint16 count);
 seL4_Word microkit_msginfo_get_label(microkit_msginfo info);
+seL4_Word microkit_msginfo_get_count(microkit_msginfo info);
 void microkit_vcpu_stop(microkit_child vcpu);
 void microkit_vcpu_arm_inject_irq(microkit_child vcpu, seL4_Uint16 irq, seL4_Uint8 priority,
                                   seL4_Uint8 group, seL4_Uint8 index);

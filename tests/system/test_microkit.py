@@ -102,6 +102,8 @@ def test_two_vms_side_by_side(run, build, tmp_path):
     guest.expect(r"\[beta\].*Booting Linux")
     guest.expect(r"\[beta\].*vessel:~# ")
     assert progress() > before
+    command("stats beta")
+    guest.expect(r"0 +(running|waiting) +0 +[1-9]\d* ")
     command("pause alpha")
     command("list")
     guest.expect("alpha paused")

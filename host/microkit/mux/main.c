@@ -78,11 +78,47 @@ static const char *act(void *cookie, unsigned vm, enum control_action action)
     return microkit_msginfo_get_label(done) == 0 ? NULL : "not possible in its state";
 }
 
+static bool row(unsigned vm, seL4_Word label, unsigned number, char *text, size_t size)
+{
+    char received[MK_ROW_MAX + sizeof(seL4_Word)] = "";
+    microkit_msginfo answer;
+
+    if (state_of(vm) == MK_STATE_FAILED) {
+        return false;
+    }
+    microkit_mr_set(0, number);
+    answer = microkit_ppcall(vm, microkit_msginfo_new(label, 1));
+    if (microkit_msginfo_get_label(answer) != 0 || microkit_msginfo_get_count(answer) == 0) {
+        return false;
+    }
+    for (unsigned i = 0; i < sizeof(received) / sizeof(seL4_Word); i++) {
+        seL4_Word word = microkit_mr_get((seL4_Uint8)i);
+
+        memcpy(&received[i * sizeof(word)], &word, sizeof(word));
+    }
+    snprintf(text, size, "%.*s", (int)MK_ROW_MAX, received);
+    return true;
+}
+
+static bool stats(void *cookie, unsigned vm, unsigned number, char *text, size_t size)
+{
+    (void)cookie;
+    return row(vm, MK_CALL_STATS, number, text, size);
+}
+
+static bool trace(void *cookie, unsigned vm, unsigned number, char *text, size_t size)
+{
+    (void)cookie;
+    return row(vm, MK_CALL_TRACE, number, text, size);
+}
+
 static const struct control_ops ops = {
     .count = count,
     .name = name_of,
     .state = say_state,
     .act = act,
+    .stats = stats,
+    .trace = trace,
 };
 
 static void wake_vm(void *cookie)

@@ -158,6 +158,17 @@ static void one_that_failed_is_not_called(void **state)
     assert_int_equal(kernel.calls, 0);
 }
 
+static void rows_of_counters_are_shown(void **state)
+{
+    (void)state;
+    kernel.answer_text = "vcpu mmio call";
+    type("\x1d"
+         "cstats two\r");
+    assert_int_equal(kernel.called, 1);
+    assert_int_equal(kernel.call_label, MK_CALL_STATS);
+    assert_non_null(strstr(kernel.output, "vcpu mmio call"));
+}
+
 static void machine_ends_with_its_last_vm(void **state)
 {
     (void)state;
@@ -190,6 +201,7 @@ int main(void)
         T(restart_by_the_prompt),
         T(refusals_and_states_are_shown),
         T(one_that_failed_is_not_called),
+        T(rows_of_counters_are_shown),
         T(machine_ends_with_its_last_vm),
         T(a_crash_is_the_status),
     };

@@ -3,6 +3,7 @@
 #include "rig.h"
 
 #include <vmm/host.h>
+#include <vmm/stats.h>
 
 #include "../../../../host/microkit/share.h"
 #include "control.h"
@@ -162,6 +163,24 @@ static void only_the_mux_may_call(void **state)
     assert_int_equal(mk.machine.vm.state, VMM_VM_RUNNING);
 }
 
+static void counters_and_trace_are_told(void **state)
+{
+    char expected[MK_ROW_MAX + 1] = "";
+
+    (void)state;
+    store(GUEST_UARTCR, 0x301);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_true(vmm_stats_row(&mk.machine.vm, i, expected, sizeof(expected)));
+        microkit_mr_set(0, i);
+        assert_true(protected(MUX, microkit_msginfo_new(MK_CALL_STATS, 1)).length != 0);
+        assert_string_equal((const char *)DOUBLE_MR, expected);
+    }
+    microkit_mr_set(0, 0);
+    assert_true(protected(MUX, microkit_msginfo_new(MK_CALL_TRACE, 1)).length != 0);
+    microkit_mr_set(0, 1000000);
+    assert_int_equal(protected(MUX, microkit_msginfo_new(MK_CALL_STATS, 1)).length, 0);
+}
+
 static void ends_are_told(void **state)
 {
     (void)state;
@@ -187,6 +206,7 @@ int main(void)
         T(restart_of_one_that_runs_or_waits_or_is_off),
         T(paused_ones_do_not_run),
         T(only_the_mux_may_call),
+        T(counters_and_trace_are_told),
         T(ends_are_told),
     };
 
