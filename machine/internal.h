@@ -28,6 +28,13 @@ VMM_MUST_CHECK enum vmm_err vmm_manifest_passthrough(const void *fdt, int node,
                                                      struct vmm_diag *diag);
 
 /**
+ * Read which SMCs of a VM go to the firmware.
+ * @retval VMM_ERR_FORMAT As vmm_manifest_vm().
+ */
+VMM_MUST_CHECK enum vmm_err vmm_manifest_smc(const void *fdt, int node,
+                                             struct vmm_smc_policy *policy, struct vmm_diag *diag);
+
+/**
  * Connect the interrupts of passed-through devices.
  * @retval VMM_ERR_INVALID One is no SPI of the VM.
  */

@@ -59,6 +59,7 @@ static enum vmm_err init_vm(struct vmm_machine *machine, struct vmm_diag *diag)
     if (err != VMM_OK) {
         return vmm_fail(diag, err, "%u CPUs: 1 to %u are possible", desc->cpu_count, VMM_MAX_VCPUS);
     }
+    machine->vm.smc = &machine->desc.smc;
     err = vmm_gic_init(&machine->gic, &machine->vm, &gic);
     if (err != VMM_OK) {
         return vmm_fail(diag, err, "GIC version %u with %u CPUs is not possible", gic.version,

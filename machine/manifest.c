@@ -341,6 +341,9 @@ enum vmm_err vmm_manifest_vm(const struct vmm_manifest *manifest, size_t index,
     if (err == VMM_OK) {
         err = vmm_manifest_passthrough(fdt, r.node, desc, diag);
     }
+    if (err == VMM_OK) {
+        err = vmm_manifest_smc(fdt, r.node, &desc->smc, diag);
+    }
     return err == VMM_OK ? vmm_manifest_devices(manifest, r.node, desc, diag) : err;
 }
 

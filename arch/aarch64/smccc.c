@@ -64,6 +64,39 @@ static const vmm_a64_service_fn services[OWNER_COUNT] = {
     [OWNER_VENDOR_HYP] = vendor_hyp_call,
 };
 
+/* By its identifier, or by its owner if we have nothing of that owner's. */
+static bool may_forward(const struct vmm_smc_policy *policy, uint32_t fid)
+{
+    uint32_t owner = (uint32_t)FIELD_GET(SMCCC_OWNER, fid);
+
+    if (policy == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < policy->count; i++) {
+        if (policy->function[i] == fid) {
+            return true;
+        }
+    }
+    return (fid & SMCCC_FAST) != 0 && services[owner] == NULL && (policy->owners >> owner & 1) != 0;
+}
+
+/* The firmware is asked with the guest's numbers: addresses among them are not translated. */
+static bool forward(struct vmm_vcpu *vcpu)
+{
+    uint64_t reg[VMM_SMC_REGS];
+
+    for (unsigned i = 0; i < VMM_SMC_REGS; i++) {
+        reg[i] = vmm_host_reg_read(vcpu, VMM_REG_X0 + i);
+    }
+    if (!vmm_host_smc(vcpu, reg)) {
+        return false;
+    }
+    for (unsigned i = 0; i < VMM_SMC_REGS; i++) {
+        vmm_host_reg_write(vcpu, VMM_REG_X0 + i, reg[i]);
+    }
+    return true;
+}
+
 /* 2.9: calls with a non-zero immediate are none of SMCCC's. */
 void vmm_a64_smccc(struct vmm_vcpu *vcpu, unsigned imm)
 {
@@ -71,6 +104,9 @@ void vmm_a64_smccc(struct vmm_vcpu *vcpu, unsigned imm)
     vmm_a64_service_fn call = services[FIELD_GET(SMCCC_OWNER, fid)];
     int64_t x0 = SMCCC_NOT_SUPPORTED;
 
+    if (imm == 0 && may_forward(vcpu->vm->smc, fid) && forward(vcpu)) {
+        return;
+    }
     if (imm == 0 && (fid & SMCCC_FAST) != 0 && call != NULL && !call(vcpu, fid, &x0)) {
         return;
     }

@@ -97,6 +97,16 @@ uint64_t vmm_host_wall_seconds(void)
     return fake.wall_seconds;
 }
 
+bool vmm_host_smc(struct vmm_vcpu *vcpu, uint64_t reg[VMM_SMC_REGS])
+{
+    (void)vcpu;
+    memcpy(fake.smc, reg, sizeof(fake.smc));
+    for (unsigned i = 0; fake.has_firmware && i < VMM_SMC_REGS; i++) {
+        reg[i] = ~reg[i];
+    }
+    return fake.has_firmware;
+}
+
 void vmm_host_cache_clean(const void *p, size_t len)
 {
     (void)p;

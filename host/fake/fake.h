@@ -23,6 +23,8 @@ struct fake_vcpu {
 
 struct fake_host {
     struct fake_vcpu vcpu[VMM_MAX_VCPUS]; /**< By vCPU index; tests use one VM. */
+    bool has_firmware;                    /**< Answers an SMC by inverting each register. */
+    uint64_t smc[VMM_SMC_REGS];           /**< Of the last one. */
     unsigned lr_count;
     unsigned lr_intid_bits;
     uint64_t counter;

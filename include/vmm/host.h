@@ -13,6 +13,8 @@
 #include <vmm/log.h>
 #include <vmm/lr.h>
 
+#define VMM_SMC_REGS 8
+
 struct vmm_vcpu;
 
 /* Registers */
@@ -69,6 +71,10 @@ void vmm_host_timer_set(struct vmm_vcpu *vcpu, uint64_t deadline);
 uint64_t vmm_host_wall_seconds(void);
 
 /* The rest */
+
+/** Have the firmware answer an SMC with x0..x7 as `reg`, which its x0..x7 replace. False: there is
+ * no firmware, or it may not be asked. */
+bool vmm_host_smc(struct vmm_vcpu *vcpu, uint64_t reg[VMM_SMC_REGS]);
 
 /** The bytes [p, p+len) of guest memory were written by us: make them visible to a guest with
  * caches off. */

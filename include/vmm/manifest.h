@@ -94,6 +94,7 @@ struct vmm_vm_desc {
     struct vmm_blob initrd;                         /**< size 0: none. */
     struct vmm_device_desc device[VMM_MAX_DEVICES]; /**< As the manifest has them. */
     size_t device_count;
+    struct vmm_smc_policy smc;
     const void *tree;                   /**< The manifest, for the next. */
     int passthrough;                    /**< Node with the nodes of passed-through devices; or */
     uint32_t forward[VMM_MAX_FORWARDS]; /**< negative. INTIDs of their interrupts: SPIs. */

@@ -22,6 +22,16 @@ enum vmm_vm_state {
     VMM_VM_CRASHED,         /**< Reported; cannot go on without a reset. */
 };
 
+/** Most functions that a VM may have forwarded by name. */
+#define VMM_MAX_SMCS 16
+
+/** SMCs (Arm: DEN 0028) that the firmware answers in place of the VMM; zero: none. */
+struct vmm_smc_policy {
+    uint32_t function[VMM_MAX_SMCS]; /**< Function identifiers, whatever the VMM makes of them. */
+    size_t count;
+    uint64_t owners; /**< Bit n: fast calls of owner n, if the VMM has nothing of that owner. */
+};
+
 /** One virtual machine. Storage of everything is the embedder's; nothing is shared between VMs. */
 struct vmm_vm {
     const char *name;
@@ -32,6 +42,7 @@ struct vmm_vm {
     struct vmm_mmio_map mmio;
     struct vmm_irqchip irqchip;
     struct vmm_log log;
+    const struct vmm_smc_policy *smc; /**< NULL: none. */
     uint32_t attention;   /**< Bit n: vCPU n must be looked at when the event ends. */
     bool paused;          /**< No vCPU runs, whatever its state. */
     uint64_t paused_at;   /**< Host counter then. */

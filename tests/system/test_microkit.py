@@ -141,6 +141,17 @@ def test_passed_through_device(run, build, tmp_path):
     assert guest.ended() == 0
 
 
+def test_forwarded_smc(run, build, tmp_path):
+    """QEMU's firmware answers PSCI_FEATURES, and not as we do: it knows no SMCCC_VERSION."""
+    system = tmp_path / "smc.toml"
+    system.write_text(VM.format(name="one", build=build) + "smc = [0x8400000a]\n")
+    guest = run(*ON_SEL4[:2], system)
+    guest.login()
+    assert "psci: SMC Calling Convention v1.0" in guest.shell("dmesg | grep psci:")
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
 def test_own_vmm(top, build, tmp_path, spawn, monkeypatch):
     """examples/own-vmm: a native component rings the bell of a device that is not Vessel's."""
     monkeypatch.setenv("VESSEL_BUILD", str(build))

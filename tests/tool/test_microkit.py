@@ -189,6 +189,30 @@ def test_placement_is_checked(sandbox: Sandbox, sdk: Path, line: str, reason: st
     assert reason in result.errors[0]
 
 
+def test_forwarded_smcs(sandbox: Sandbox, sdk: Path) -> None:
+    two = (
+        VM
+        + 'smc = [0x82000001, "sip", "trusted-os-0", 0xb2000002]\n'
+        + VM.replace("debian", "other")
+    )
+    assert build(sandbox, two).status == 0
+    domains = {pd.get("name"): pd for pd in system(sandbox).iter("protection_domain")}
+    assert domains["debian"].get("smc") == "true"
+    assert domains["other"].get("smc") is None
+    fdt = libfdt.Fdt((sandbox.path / "out/debian.pack").read_bytes())
+    node = fdt.path_offset("/vms/vm@0")
+    assert bytes(fdt.getprop(node, "smc-functions")) == bytes.fromhex("82000001 b2000002")
+    assert bytes(fdt.getprop(node, "smc-owners")) == (1 << 2 | 1 << 50).to_bytes(8, "big")
+
+
+@pytest.mark.parametrize("value", ['["spi"]', "[-1]", "[0x100000000]", '"sip"'])
+def test_bad_smcs(sandbox: Sandbox, sdk: Path, value: str) -> None:
+    result = build(sandbox, f"{VM}smc = {value}\n")
+    assert result.status == 2
+    assert len(result.errors) == 1
+    assert result.errors[0].startswith("system.toml: vm.debian.smc")
+
+
 @pytest.fixture
 def board(sandbox: Sandbox) -> str:
     """The device tree of the real QEMU's machine, as a line of TOML."""

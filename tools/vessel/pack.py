@@ -11,7 +11,7 @@ import libfdt
 from vessel import devices, images, passthrough
 from vessel.description import Description
 from vessel.errors import Reason
-from vessel.schema import PAGE, Vm
+from vessel.schema import PAGE, SMC_OWNERS, Vm
 
 MANIFEST_VERSION = 1  # VMM_MANIFEST_VERSION
 COMPATIBLE = "vessel,manifest"
@@ -52,6 +52,16 @@ def _life(fdt: libfdt.FdtSw, vm: Vm) -> None:
         fdt.property_u32("restart-limit", vm.restart_limit)
 
 
+def _smc(fdt: libfdt.FdtSw, vm: Vm) -> None:
+    """Which SMCs go to the firmware."""
+    functions = [item for item in vm.smc if isinstance(item, int)]
+    owners = sum({1 << SMC_OWNERS[item] for item in vm.smc if isinstance(item, str)})
+    if functions:
+        fdt.property("smc-functions", struct.pack(f">{len(functions)}I", *functions))
+    if owners:
+        fdt.property_u64("smc-owners", owners)
+
+
 def _vm_node(fdt: libfdt.FdtSw, description: Description, name: str, placed: Placed) -> None:
     vm = description.system.vm[name]
     fdt.property_string("label", name)
@@ -65,7 +75,7 @@ def _vm_node(fdt: libfdt.FdtSw, description: Description, name: str, placed: Pla
         fdt.property("initrd", _u64s(placed.initrd.offset, placed.initrd.size))
     fdt.property_u32("log-level", LOG_LEVELS[description.system.host.log])
     _life(fdt, vm)
-    passthrough.find(description, name).write(fdt)
+    _smc(fdt, vm)
 
 
 def _manifest(description: Description, placed: list[Placed], pack_size: int) -> bytes:
@@ -85,6 +95,7 @@ def _manifest(description: Description, placed: list[Placed], pack_size: int) ->
                     fdt.property_u32("reg", index)
                     _vm_node(fdt, description, name, placed[index])
                     devices.write(fdt, system, name)
+                    passthrough.find(description, name).write(fdt)
         devices.write_networks(fdt, system)
     tree = fdt.as_fdt()
     return bytes(tree.as_bytearray()[: tree.totalsize()])

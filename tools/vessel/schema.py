@@ -30,6 +30,7 @@ MAX_CPUS = 8
 MAX_VMS = 16
 MAX_PRIORITY = 99
 MAX_RAM_REGIONS = 8
+MAX_SMCS = 16  # VMM_MAX_SMCS
 MIN_BUDGET, MAX_BUDGET = 100, 10_000_000  # Microseconds.
 MAX_CMDLINE = 2047  # Linux's COMMAND_LINE_SIZE on arm64, less the NUL.
 RAM_BASE = 0x4000_0000  # Of machine "virt", as of QEMU's; devices are below.
@@ -203,6 +204,24 @@ def _check_period(period: int, info: ValidationInfo) -> int:
     return period
 
 
+# Owners of functions, SMCCC (DEN 0028) table 6-1, that a VMM does not serve itself.
+SMC_OWNERS = {"cpu": 1, "sip": 2, "oem": 3, "standard-hypervisor": 5}
+SMC_OWNERS |= {f"trusted-app-{n}": 48 + n for n in range(2)}
+SMC_OWNERS |= {f"trusted-os-{n}": 50 + n for n in range(14)}
+
+
+def _check_smc(item: object) -> int | str:
+    if isinstance(item, str) and item in SMC_OWNERS:
+        return item
+    if isinstance(item, int) and not isinstance(item, bool) and 0 <= item < 1 << 32:
+        return item
+    _reject(
+        f"{kind(item)} is no SMC",
+        'use a function identifier, such as 0x82000001, or an owner, such as "sip"',
+    )
+
+
+Smc = Annotated[int | str, BeforeValidator(_check_smc)]
 DevicePath = Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9@,._+-]+)+$")]
 Action = Literal["stop", "restart", "hold"]
 CpuNumber = Annotated[int, Field(ge=0, lt=MAX_CPUS)]
@@ -268,6 +287,7 @@ class Vm(Model):
     on_crash: Action = "stop"
     restart_limit: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
     passthrough: list[DevicePath] = []
+    smc: Annotated[list[Smc], Field(max_length=MAX_SMCS)] = []
     budget: Annotated[int, Field(ge=MIN_BUDGET, le=MAX_BUDGET)] = 10_000
     period: Annotated[int, Field(ge=MIN_BUDGET, le=MAX_BUDGET), AfterValidator(_check_period)] = (
         Field(default=10_000, validate_default=True)

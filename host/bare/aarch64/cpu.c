@@ -131,3 +131,11 @@ void vmm_host_cache_clean(const void *p, size_t len)
     }
     dsb_sy();
 }
+
+/* QEMU's machine has no firmware but PSCI, which is the VMM's to answer; the rest is undefined. */
+bool vmm_host_smc(struct vmm_vcpu *vcpu, uint64_t reg[VMM_SMC_REGS])
+{
+    (void)vcpu;
+    (void)reg;
+    return false;
+}

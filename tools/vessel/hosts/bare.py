@@ -106,6 +106,9 @@ def _passed(description: Description) -> Iterator[Problem]:
         if vm.passthrough:
             where = description.origin.where(("vm", name, "passthrough"))
             yield Problem(where, "this host cannot pass devices through", "seL4 can")
+        if vm.smc:
+            where = description.origin.where(("vm", name, "smc"))
+            yield Problem(where, "this host has no firmware to forward to", "seL4 may have one")
 
 
 def _pins(description: Description) -> Iterator[Problem]:

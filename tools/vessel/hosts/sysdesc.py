@@ -212,6 +212,8 @@ def _vmm(system: _System, description: Description, name: str, files: Files) -> 
     devices = passthrough.find(description, name)
     comment = f"The VMM of {name}; its vCPUs run on what time is left."
     d = _Domain(system, name, files.vmm, VMM_PRIORITY, comment, cores[0])
+    if vm.smc:
+        d.pd.set("smc", "true")
     _pack(d, name, files.packs[name])
     guest = _guest(d, name, vm, cores)
     _common_devices(d, guest, devices)
