@@ -193,7 +193,39 @@ define newline
 endef
 $(foreach config,$(MICROKIT_CONFIGS),$(eval $(call microkit-rules,$(config))))
 
-microkit: $(MICROKIT_ELFS) ## The programs for seL4; needs MICROKIT_SDK=DIR
+# With SDDF=DIR, release 0.7: its timer and serial components, and a mux that is a client of theirs.
+SDDF_PROGRAMS := timer_driver serial_driver serial_virt_tx serial_virt_rx mux
+SDDF_ELFS := $(if $(SDDF),$(foreach config,$(MICROKIT_CONFIGS),$(SDDF_PROGRAMS:%=$(MICROKIT_DIR)/$(config)/sddf/%.elf)))
+SDDF_timer_driver := drivers/timer/arm/timer.c
+SDDF_serial_driver := drivers/serial/arm/uart.c
+SDDF_serial_virt_tx := serial/components/virt_tx.c
+SDDF_serial_virt_rx := serial/components/virt_rx.c
+SDDF_UTIL := $(addprefix util/,assert.c printf.c putchar_debug.c)
+SDDF_FLAGS := -std=gnu17 -g -O2 -march=armv8-a -mstrict-align -ffreestanding -MMD -MP -DMICROKIT \
+	-I$(SDDF)/include -I$(SDDF)/include/microkit -I$(SDDF)/drivers/serial/arm/include \
+	-isystem $(VESSEL_PICOLIBC)/include
+
+define sddf-rules
+$(MICROKIT_DIR)/$(1)/sddf/%.o: $(SDDF)/%.c | $(DEPS)
+	@mkdir -p $$(@D)
+	$(AARCH64_CC) $(SDDF_FLAGS) -isystem $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/include -c $$< -o $$@
+
+$(MICROKIT_DIR)/$(1)/sddf/line.o: host/microkit/sddf/line.c | $(DEPS)
+	@mkdir -p $$(@D)
+	$(AARCH64_CC) $(SDDF_FLAGS) -mgeneral-regs-only -Ihost/common \
+		-isystem $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/include -c $$< -o $$@
+
+$(foreach program,$(filter-out mux,$(SDDF_PROGRAMS)),$(MICROKIT_DIR)/$(1)/sddf/$(program).elf: \
+	$(SDDF_$(program):%.c=$(MICROKIT_DIR)/$(1)/sddf/%.o) $(SDDF_UTIL:%.c=$(MICROKIT_DIR)/$(1)/sddf/%.o)$(newline))
+$(MICROKIT_DIR)/$(1)/sddf/mux.elf: $(MICROKIT_DIR)/$(1)/sddf/line.o $(call objects,vmm,$(AARCH64_SRC)) \
+	$(patsubst %,$(MICROKIT_DIR)/$(1)/%.o,$(filter-out %/line.c,$(MICROKIT_mux)))
+$(MICROKIT_DIR)/$(1)/sddf/%.elf: $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/lib/libmicrokit.a $(LIBFDT)
+	$(LD) -T host/microkit/link.ld -z max-page-size=0x1000 --gc-sections --defsym=vfprintf=__i_vfprintf \
+		$$(filter %.o %.a,$$^) $(PICOLIBC)/lib/libc.a -o $$@
+endef
+$(if $(SDDF),$(foreach config,$(MICROKIT_CONFIGS),$(eval $(call sddf-rules,$(config)))))
+
+microkit: $(MICROKIT_ELFS) $(SDDF_ELFS) ## The programs for seL4; needs MICROKIT_SDK=DIR
 	@test -n "$(MICROKIT_ELFS)" || { echo 'make microkit: give MICROKIT_SDK=DIR' >&2; exit 1; }
 
 # --- Guests of our own --------------------------------------------------------

@@ -43,9 +43,9 @@ struct vmm_vm {
     struct vmm_irqchip irqchip;
     struct vmm_log log;
     const struct vmm_smc_policy *smc; /**< NULL: none. */
-    uint32_t attention;   /**< Bit n: vCPU n must be looked at when the event ends. */
-    bool paused;          /**< No vCPU runs, whatever its state. */
-    uint64_t paused_at;   /**< Host counter then. */
+    uint32_t attention;               /**< Bit n: vCPU n must be looked at when the event ends. */
+    bool paused;                      /**< No vCPU runs, whatever its state. */
+    uint64_t paused_at;               /**< Host counter then. */
     uint64_t quiet_until; /**< Host counter: until then a crash is reported in one line. */
 };
 

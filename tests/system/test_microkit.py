@@ -152,6 +152,18 @@ def test_forwarded_smc(run, build, tmp_path):
     assert guest.ended() == 0
 
 
+@pytest.mark.skipif("SDDF" not in os.environ, reason="no SDDF")
+def test_sddf(run):
+    """sDDF's timer and serial components below our mux, for one VM."""
+    guest = run(*ON_SEL4, "--sddf")
+    guest.login()
+    guest.check_debian("GIC-0")
+    guest.send(f"{ESCAPE}clist\r")
+    guest.expect("0 debian on")
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
 def test_own_vmm(top, build, tmp_path, spawn, monkeypatch):
     """examples/own-vmm: a native component rings the bell of a device that is not Vessel's."""
     monkeypatch.setenv("VESSEL_BUILD", str(build))

@@ -12,8 +12,10 @@ import libfdt
 import pytest
 
 from sandbox import Result, Sandbox
+from vessel.hosts import sddf
 
 VM = '[vm.debian]\nkernel = "kernel"\ngic = 2\n'
+TWO = VM + "cpu_pin = [2]\n" + VM.replace("debian", "other") + "priority = 70\nbudget = 2000\n"
 BOARD = "qemu_virt_aarch64"
 QEMU = shutil.which("qemu-system-aarch64")  # Not the sandbox's.
 # Stands in for the SDK's tool: writes what it was asked for, or fails as it does.
@@ -131,9 +133,6 @@ def test_wrong_gic(sandbox: Sandbox, sdk: Path) -> None:
     assert not (sandbox.path / "out").exists()
 
 
-TWO = VM + "cpu_pin = [2]\n" + VM.replace("debian", "other") + "priority = 70\nbudget = 2000\n"
-
-
 def test_two_vms(sandbox: Sandbox, sdk: Path) -> None:
     result = build(sandbox, TWO, "--config", "smp-release")
     assert (result.status, result.errors) == (0, [])
@@ -211,6 +210,56 @@ def test_bad_smcs(sandbox: Sandbox, sdk: Path, value: str) -> None:
     assert result.status == 2
     assert len(result.errors) == 1
     assert result.errors[0].startswith("system.toml: vm.debian.smc")
+
+
+# Copies, in place of adding what a section holds.
+OBJCOPY = """#!/bin/sh
+for word; do from=$to; to=$word; done
+/bin/cp "$from" "$to"
+"""
+
+
+@pytest.mark.parametrize("toml", [VM, TWO])
+def test_sddf(sandbox: Sandbox, sdk: Path, toml: str) -> None:
+    built = sandbox.path.parent / "build" / "microkit" / BOARD / "release/sddf"
+    built.mkdir()
+    for name in sddf.PROGRAMS:
+        (built / name).write_text("program")
+    objcopy = sandbox.path.parent / "bin" / sddf.OBJCOPY
+    objcopy.write_text(OBJCOPY)
+    objcopy.chmod(0o755)
+    result = build(sandbox, toml, "--sddf")
+    assert (result.status, result.errors) == (0, [])
+    root = system(sandbox)
+    images = {pd.get("name"): pd[0].get("path") for pd in root.iter("protection_domain")}
+    assert {images.pop(name) for name in list(images) if name.startswith(("serial", "vessel"))} == {
+        *("timer_driver.elf", "mux.elf"),
+        *("serial_driver.elf", "serial_virt_tx.elf", "serial_virt_rx.elf"),
+    }
+    assert set(images.values()) == {"vessel-vmm.elf"}
+    uart = [
+        pd.get("name")
+        for pd in root.iter("protection_domain")
+        if pd.find("map[@mr='uart']") is not None
+    ]
+    assert uart == ["serial_driver"]
+    used = [(end.get("pd"), end.get("id")) for end in root.iter("end")]
+    assert len(used) == len(set(used))
+    sizes = {
+        (".device_resources", 1608),
+        (".serial_driver_config", 104),
+        (".serial_virt_rx_config", 2616),
+        (".serial_virt_tx_config", 6840),
+        (".serial_client_config", 88),
+    }
+    written = {(p.suffix, p.stat().st_size) for p in (sandbox.path / "out").glob("*.elf.*")}
+    assert written == sizes
+
+
+def test_sddf_is_not_built(sandbox: Sandbox, sdk: Path) -> None:
+    result = build(sandbox, VM, "--sddf")
+    assert result.status == 1
+    assert "run `make microkit SDDF=DIR`" in result.errors[0]
 
 
 @pytest.fixture

@@ -68,6 +68,11 @@ HOST_OPTIONS = (
         type=click.Choice(CONFIGS),
         help="Configuration of the SDK's kernel.",
     ),
+    click.option(
+        "--sddf",
+        is_flag=True,
+        help="Timer and serial line by sDDF's components (make microkit SDDF=DIR).",
+    ),
 )
 
 
@@ -78,8 +83,8 @@ def host_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _host(name: str, sdk: Path | None, board: str, config: str) -> Host:
-    return Microkit(sdk, board, config) if name == Microkit.name else HOSTS[name]
+def _host(name: str, sdk: Path | None, board: str, config: str, *, sddf: bool) -> Host:
+    return Microkit(sdk, board, config, sddf) if name == Microkit.name else HOSTS[name]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -177,10 +182,16 @@ def _check_limits(desc: Description, host: Host) -> None:
     help="Where image, report, system description and pack go.",
 )
 def build(
-    system: Path, host_name: str, sdk: Path | None, board: str, config: str, output: Path
+    system: Path,
+    host_name: str,
+    sdk: Path | None,
+    board: str,
+    config: str,
+    sddf: bool,
+    output: Path,
 ) -> None:
     """Check a system description and build what a board boots: seL4, VMM and guests."""
-    host = _host(host_name, sdk, board, config)
+    host = _host(host_name, sdk, board, config, sddf=sddf)
     if not isinstance(host, Microkit):
         raise InputError([Problem(("vessel", "--host"), "only microkit has images to build")])
     desc = description.load(system)
@@ -275,6 +286,7 @@ def run(
     sdk: Path | None,
     board: str,
     config: str,
+    sddf: bool,
     port_forward: tuple[str, ...],
     **options: Any,  # noqa: ANN401
 ) -> None:
@@ -283,7 +295,7 @@ def run(
     The terminal is the guest's console; Ctrl-A x leaves. The options from --initrd to --net
     replace the keys of a SYSTEM.toml with one VM.
     """
-    host = _host(host_name, sdk, board, config)
+    host = _host(host_name, sdk, board, config, sddf=sddf)
     desc = _load_for_run(system, options, port_forward, host)
     with tempfile.TemporaryDirectory(prefix="vessel-") as work:
         packed = Path(work) / "system.pack"

@@ -26,6 +26,10 @@ PATCHED uint64_t vessel_manifest = 0;
 PATCHED uint64_t vessel_manifest_size = 0;
 PATCHED uint64_t vessel_ports = 0;
 
+/** In place of the UART's interrupt: channels to sDDF's serial virtualisers. */
+PATCHED uint64_t vessel_serial_rx = MK_NO_CHANNEL;
+PATCHED uint64_t vessel_serial_tx = MK_NO_CHANNEL;
+
 /* The UART's channel comes after those of the VMs, which start at 0. */
 static struct {
     unsigned count;
@@ -216,6 +220,9 @@ void notified(microkit_channel channel)
 {
     if (channel < vms.count) {
         vms.unused[2 * channel].wake(vms.unused[2 * channel].cookie);
+        look_for_the_end();
+    } else if (channel == vessel_serial_rx || channel == vessel_serial_tx) {
+        host_uart_irq();
         look_for_the_end();
     } else if (channel == vessel_uart_irq) {
         host_uart_irq();

@@ -13,6 +13,8 @@ from vessel.errors import InputError, Problem, ToolError
 from vessel.hosts import sysdesc
 from vessel.hosts.bare import quote
 from vessel.hosts.boards import BOARDS, Board
+from vessel.hosts.sddf import PROGRAMS as SDDF_PROGRAMS
+from vessel.hosts.sddf import configure
 from vessel.hosts.sysdesc import Files
 from vessel.pack import outline, write
 
@@ -37,6 +39,7 @@ class Microkit:
     sdk: Path | None = None
     board_name: str = "qemu_virt_aarch64"
     config: str = "release"
+    sddf: bool = False
 
     name = "microkit"
 
@@ -93,11 +96,18 @@ class Microkit:
             built = f"microkit/{self.board_name}/{self.config}/{program}"
             shutil.copyfile(tree.built(built, "make microkit"), out / program)
         packs = self._packs(description, pack, out)
-        names = Files(packs, MANIFEST, VMM, MUX, TIMER)
+        if self.sddf:
+            configure(self.board, self._sddf_programs(), out)
+        names = Files(packs, MANIFEST, VMM, MUX, TIMER, self.sddf)
         (out / MANIFEST).write_bytes(outline(description))
         (out / SYSTEM).write_text(sysdesc.write(description, self.board, self._cores, names))
         self._call(tool, out)
         return out / IMAGE
+
+    def _sddf_programs(self) -> dict[str, Path]:
+        where = f"microkit/{self.board_name}/{self.config}/sddf"
+        how = "make microkit SDDF=DIR"
+        return {name: tree.built(f"{where}/{name}", how) for name in SDDF_PROGRAMS}
 
     @staticmethod
     def _packs(description: Description, pack: Path, out: Path) -> dict[str, str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from vessel import passthrough
 from vessel.description import Description
+from vessel.hosts import sddf
 from vessel.hosts.boards import Board, Device
 from vessel.passthrough import Devices
 from vessel.schema import BLOCK, PAGE, Region, Vm
@@ -27,6 +28,8 @@ PORT_SIZE = 0x8000  # MK_PORT_SIZE
 TIMER_PRIORITY = 140
 VMM_PRIORITY = 130
 MUX_PRIORITY = 120
+# sDDF's: the mux asks for signals before they run.
+SERIAL_PRIORITIES = {sddf.DRIVER: 118, sddf.VIRT_TX: 117, sddf.VIRT_RX: 116}
 GUEST_PRIORITY = 10  # And the VM's own, 0 to 99.
 
 GICC_GPA = 0x0801_0000  # Of machine "virt".
@@ -49,6 +52,7 @@ class Files:
     vmm: str
     mux: str
     timer: str
+    sddf: bool = False
 
 
 class _System:
@@ -104,7 +108,9 @@ class _Domain:
         self._next_device = DEVICES_AT
         self.pd = ET.Element("protection_domain", name=name, priority=str(priority))
         # No fpu: the guests' FP registers stay in the CPU meanwhile.
-        self.pd.attrib.update(system.on(core), stack_size=hex(STACK), fpu="false")
+        self.pd.attrib.update(system.on(core), stack_size=hex(STACK))
+        if program not in sddf.PROGRAMS or program == sddf.MUX:
+            self.pd.set("fpu", "false")
         ET.SubElement(self.pd, "program_image", path=program)
         system.domains += [ET.Comment(f" {comment} "), self.pd]
 
@@ -231,8 +237,11 @@ def _alone(d: _Domain) -> None:
 
 def _timer(system: _System, files: Files, vmms: list[_Domain]) -> None:
     comment = "The physical timer, which VMMs call to be woken in time."
-    d = _Domain(system, "vessel_timer", files.timer, TIMER_PRIORITY, comment)
-    d.irq(system.board.timer_irq, IRQ_CHANNEL, "vessel_timer_irq")
+    program = sddf.TIMER if files.sddf else files.timer
+    d = _Domain(system, "vessel_timer", program, TIMER_PRIORITY, comment)
+    irq = str(system.board.timer_irq)
+    symbol = {} if files.sddf else {"setvar_id": "vessel_timer_irq"}
+    ET.SubElement(d.pd, "irq", irq=irq, id=str(IRQ_CHANNEL), **symbol)
     for i, vmm in enumerate(vmms):
         caller = {"pd": vmm.name, "id": str(TIMER_CHANNEL), "pp": "true"}
         system.channel(
@@ -240,9 +249,38 @@ def _timer(system: _System, files: Files, vmms: list[_Domain]) -> None:
         )
 
 
+def _serial(mux: _Domain) -> None:
+    """sDDF's serial driver and virtualisers, with the mux as their client."""
+    system = mux.system
+    for region in sddf.REGIONS:
+        system.region(region, "", size=hex(PAGE), page_size=hex(PAGE))
+    driver, tx, rx = (
+        _Domain(system, program.removesuffix(".elf"), program, priority, f"sDDF: {program}.")
+        for program, priority in SERIAL_PRIORITIES.items()
+    )
+    uart = system.board.uart
+    region = system.device("uart", uart, "The board's PL011.")
+    driver.map(region, sddf.UART_AT, "rw", cached="false")
+    ET.SubElement(driver.pd, "irq", irq=str(uart.irq), id=str(sddf.DRIVER_IRQ))
+    sddf.map_regions(driver.pd, "drv_rx", "drv_tx")
+    ways = ((rx, "rx", sddf.DRIVER_RX, sddf.MUX_RX), (tx, "tx", sddf.DRIVER_TX, sddf.MUX_TX))
+    for virt, way, driver_id, mux_id in ways:
+        sddf.map_regions(virt.pd, f"drv_{way}", f"mux_{way}")
+        sddf.map_regions(mux.pd, f"mux_{way}")
+        system.channel(
+            {"pd": driver.name, "id": str(driver_id)},
+            {"pd": virt.name, "id": str(sddf.VIRT_DRIVER)},
+        )
+        system.channel(
+            {"pd": virt.name, "id": str(sddf.VIRT_CLIENT)},
+            {"pd": mux.name, "id": str(mux_id), "setvar_id": f"vessel_serial_{way}"},
+        )
+
+
 def _mux(system: _System, files: Files, vmms: list[_Domain]) -> None:
     comment = "The UART, shared by the consoles, the log and the control of all VMs."
-    d = _Domain(system, "vessel_mux", files.mux, MUX_PRIORITY, comment)
+    program = sddf.MUX if files.sddf else files.mux
+    d = _Domain(system, "vessel_mux", program, MUX_PRIORITY, comment)
     manifest = system.region(
         "manifest", "The manifest of all VMs, without images.", prefill_path=files.manifest
     )
@@ -251,7 +289,10 @@ def _mux(system: _System, files: Files, vmms: list[_Domain]) -> None:
         "setvar_prefill_size": "vessel_manifest_size",
     }
     d.map(manifest, PACK_AT, "r", **symbols)
-    _uart(d, IRQ_CHANNEL)
+    if files.sddf:
+        _serial(d)
+    else:
+        _uart(d, IRQ_CHANNEL)
     for i, vmm in enumerate(vmms):
         comment = f"Queues between {vmm.name} and the mux."
         port = system.region(f"{vmm.name}_port", comment, size=hex(PORT_SIZE), page_size=hex(PAGE))
@@ -269,7 +310,7 @@ def write(description: Description, board: Board, cores: int, files: Files) -> s
     """The system description, for a kernel with so many `cores`."""
     system = _System(board, cores)
     vmms = [_vmm(system, description, name, files) for name in description.system.vm]
-    if len(vmms) == 1:
+    if len(vmms) == 1 and not files.sddf:
         _alone(vmms[0])
     else:
         _timer(system, files, vmms)

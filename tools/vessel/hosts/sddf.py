@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""sDDF 0.7's timer and serial components in a generated system, the mux their one client.
+
+Their configuration is a section of each program, as include/sddf/{serial,timer}/config.h and
+include/sddf/resources/device.h of sDDF lay it out; `make microkit SDDF=DIR` builds the programs.
+"""
+
+import struct
+import subprocess
+import xml.etree.ElementTree as ET
+from collections.abc import Mapping
+from pathlib import Path
+
+from vessel.errors import ToolError
+from vessel.hosts.boards import Board, Device
+from vessel.schema import PAGE
+
+OBJCOPY = "llvm-objcopy"
+TIMER, DRIVER, VIRT_TX, VIRT_RX, MUX = PROGRAMS = (
+    *("timer_driver.elf", "serial_driver.elf", "serial_virt_tx.elf", "serial_virt_rx.elf"),
+    "mux.elf",
+)
+
+# Regions, each of a page and at the same address in all that map it.
+REGIONS_AT, REGION_STEP = 0x2000_0000, 0x1_0000
+REGIONS = tuple(f"serial_{a}_{b}_{c}" for a in ("drv", "mux") for b in ("rx", "tx") for c in "qd")
+UART_AT = 0x1000_0000
+BAUD = 115_200
+SWITCH = 0x1C  # Ctrl-\ leads to the virtualiser; twice, to the mux.
+
+# Channels.
+DRIVER_RX, DRIVER_TX, DRIVER_IRQ = 0, 1, 2
+VIRT_DRIVER, VIRT_CLIENT = 0, 1
+MUX_RX, MUX_TX = 60, 59
+TIMER_IRQ = 61
+
+MAX_CLIENTS = 64
+NAME_LENGTH = 64
+BEGIN_LENGTH = 128
+MAX_REGIONS = MAX_IRQS = 64
+
+
+def _magic(number: int) -> bytes:
+    return b"sDDF" + bytes([number])
+
+
+def address_of(region: str) -> int:
+    """Where a region is mapped."""
+    return REGIONS_AT + REGIONS.index(region) * REGION_STEP
+
+
+def _connection(name: str, channel: int) -> bytes:
+    queue, data = (address_of(f"serial_{name}_{kind}") for kind in "qd")
+    return struct.pack("<QQQQB7x", queue, PAGE, data, PAGE, channel)
+
+
+def _many(items: list[bytes], size: int, count: int) -> bytes:
+    return b"".join(items).ljust(size * count, b"\0")
+
+
+def _device(uart: Device | None, irq: int) -> bytes:
+    regions = [struct.pack("<QQQ", UART_AT, uart.size, uart.base)] if uart else []
+    head = struct.pack("<5sBBx", _magic(1), len(regions), 1)
+    return head + _many(regions, 24, MAX_REGIONS) + _many([bytes([irq])], 1, MAX_IRQS)
+
+
+def _sections(board: Board) -> dict[str, dict[str, bytes]]:
+    """What goes into which section of which program."""
+    magic = struct.pack("<5s3x", _magic(3))
+    driver_rx, driver_tx = (_connection(f"drv_{way}", VIRT_DRIVER) for way in ("rx", "tx"))
+    client_rx, client_tx = (_connection(f"mux_{way}", VIRT_CLIENT) for way in ("rx", "tx"))
+    name = b"vessel_mux".ljust(NAME_LENGTH, b"\0")
+    return {
+        TIMER: {".device_resources": _device(None, TIMER_IRQ)},
+        DRIVER: {
+            ".device_resources": _device(board.uart, DRIVER_IRQ),
+            ".serial_driver_config": magic
+            + _connection("drv_rx", DRIVER_RX)
+            + _connection("drv_tx", DRIVER_TX)
+            + struct.pack("<QB7x", BAUD, 1),
+        },
+        VIRT_RX: {
+            ".serial_virt_rx_config": magic
+            + driver_rx
+            + _many([client_rx], len(client_rx), MAX_CLIENTS)
+            + struct.pack("<BBB5x", 1, SWITCH, ord("\r")),
+        },
+        VIRT_TX: {
+            ".serial_virt_tx_config": magic
+            + driver_tx
+            + _many([client_tx + name], len(client_tx + name), MAX_CLIENTS)
+            + struct.pack(f"<B{BEGIN_LENGTH}sBB5x", 1, b"", 0, 1),
+        },
+        MUX: {
+            ".serial_client_config": magic
+            + _connection("mux_rx", MUX_RX)
+            + _connection("mux_tx", MUX_TX),
+        },
+    }
+
+
+def configure(board: Board, built: Mapping[str, Path], out: Path) -> None:
+    """Write the programs, each with its configuration, into the directory `out`."""
+    for program, sections in _sections(board).items():
+        command = [OBJCOPY]
+        for section, content in sections.items():
+            blob = out / f"{program}{section}"
+            blob.write_bytes(content)
+            command += ["--update-section", f"{section}={blob}"]
+        command += [str(built[program]), str(out / program)]
+        try:
+            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+        except OSError as error:
+            raise ToolError(f"{OBJCOPY}: {error.strerror}") from None
+        if done.returncode != 0:
+            raise ToolError(f"{OBJCOPY} failed", done.stderr.decode(errors="replace").strip())
+
+
+def map_regions(pd: ET.Element, *names: str) -> None:
+    """Map queues and their data, such as "drv_rx", into a protection domain."""
+    for name in names:
+        for kind in "qd":
+            region = f"serial_{name}_{kind}"
+            vaddr = hex(address_of(region))
+            ET.SubElement(pd, "map", mr=region, vaddr=vaddr, perms="rw")
