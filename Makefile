@@ -274,13 +274,21 @@ install: $(AARCH64_LIB) $(BARE_ELF) $(PROBE_BIN) $(MICROKIT_ELFS) ## Into DESTDI
 	@$(call put,$(BARE_ELF),lib/vessel/aarch64)
 	@$(foreach elf,$(MICROKIT_ELFS),$(call put,$(elf),lib/vessel/$(patsubst $(B)/%,%,$(dir $(elf)))) &&) :
 
+# And with one that speaks through sockets between guests.
+$(B)/guest/vsock-test: $(B)/aarch64/tests/guest/vsock.c.o
+	@mkdir -p $(@D)
+	$(LD) $< -o $@
+
+$(B)/guest/vsock.cpio.gz: $(D)/guest/initrd.gz $(B)/guest/vsock-test
+	(cat $<; cd $(B)/guest && echo vsock-test | cpio --quiet -o -H newc | gzip -9n) > $@
+
 # --- Tests -------------------------------------------------------------------
 PYTEST := VESSEL_BUILD=$(B) $(PY) -m pytest
 
 check: $(UNIT_BIN) ## Unit tests alone, in seconds
 	@$(PYTEST) -q tests/unit
 
-tests: $(UNIT_BIN) $(FUZZ_BIN) $(PAYLOADS)
+tests: $(UNIT_BIN) $(FUZZ_BIN) $(PAYLOADS) $(B)/guest/vsock.cpio.gz
 
 test: ## All tests; the last line is "N passed, N failed"
 	@$(MAKE) -s -j$(JOBS) all tests $(if $(MICROKIT_SDK),microkit) || { echo '0 passed, 1 failed'; exit 1; }

@@ -97,3 +97,34 @@ def test_two_guests_over_a_switch(run, top):
     guest.sendcontrol("a")
     guest.send("x")
     assert guest.ended() == 6
+
+
+SOCKETS = """
+[vm.server]
+memory = "256M"
+kernel = "{build}/guest/vmlinuz"
+initrd = "{build}/guest/vsock.cpio.gz"
+cmdline = 'console=ttyAMA0 vessel.run="/vsock-test serve 1 & /vsock-test serve 5 &"'
+vsock = {{ cid = 3 }}
+[vm.client]
+memory = "256M"
+kernel = "{build}/guest/vmlinuz"
+initrd = "{build}/guest/vsock.cpio.gz"
+cmdline = 'console=ttyAMA0 vessel.run="until /vsock-test 3 1; do sleep 1; done; {run}"'
+vsock = {{ cid = 4 }}
+"""
+EACH = "for to in 2 3; do for type in 1 5; do /vsock-test $to $type; echo to $to type $type: $?; done; done"
+
+
+def test_sockets_between_guests_and_to_the_host(run, build, tmp_path):
+    """600 KB each way, as a stream and as messages: to another guest, and to the host's echo."""
+    system = tmp_path / "sockets.toml"
+    system.write_text(SOCKETS.format(build=build, run=EACH))
+    guest = run(system)
+    for to in (2, 3):
+        for kind in (1, 5):
+            guest.expect(rf"client.*to {to} type {kind}: (\d+)")
+            assert guest.match[1] == "0"
+    guest.sendcontrol("a")
+    guest.send("x")
+    assert guest.ended() == 6
