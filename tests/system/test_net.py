@@ -113,7 +113,10 @@ initrd = "{build}/guest/vsock.cpio.gz"
 cmdline = 'console=ttyAMA0 vessel.run="until /vsock-test 3 1; do sleep 1; done; {run}"'
 vsock = {{ cid = 4 }}
 """
-EACH = "for to in 2 3; do for type in 1 5; do /vsock-test $to $type; echo to $to type $type: $?; done; done"
+EACH = (
+    "for to in 2 3; do for type in 1 5; do "
+    "/vsock-test $to $type; echo to $to type $type: $?; done; done"
+)
 
 
 def test_sockets_between_guests_and_to_the_host(run, build, tmp_path):
