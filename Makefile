@@ -218,6 +218,7 @@ $(MICROKIT_DIR)/$(1)/sddf/line.o: host/microkit/sddf/line.c | $(DEPS)
 $(foreach program,$(filter-out mux,$(SDDF_PROGRAMS)),$(MICROKIT_DIR)/$(1)/sddf/$(program).elf: \
 	$(SDDF_$(program):%.c=$(MICROKIT_DIR)/$(1)/sddf/%.o) $(SDDF_UTIL:%.c=$(MICROKIT_DIR)/$(1)/sddf/%.o)$(newline))
 $(MICROKIT_DIR)/$(1)/sddf/mux.elf: $(MICROKIT_DIR)/$(1)/sddf/line.o $(call objects,vmm,$(AARCH64_SRC)) \
+	$(SDDF_UTIL:%.c=$(MICROKIT_DIR)/$(1)/sddf/%.o) \
 	$(patsubst %,$(MICROKIT_DIR)/$(1)/%.o,$(filter-out %/line.c,$(MICROKIT_mux)))
 $(MICROKIT_DIR)/$(1)/sddf/%.elf: $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/lib/libmicrokit.a $(LIBFDT)
 	$(LD) -T host/microkit/link.ld -z max-page-size=0x1000 --gc-sections --defsym=vfprintf=__i_vfprintf \
