@@ -7,11 +7,6 @@
 
 #define MS_PER_S 1000u
 
-static const char *const state_name[] = {
-    [VMM_VCPU_CREATED] = "created", [VMM_VCPU_RUNNING] = "running", [VMM_VCPU_WAITING] = "waiting",
-    [VMM_VCPU_OFF] = "off",         [VMM_VCPU_CRASHED] = "crashed",
-};
-
 /* With what has gone by since the last change. */
 static uint64_t milliseconds(const struct vmm_stats *stats, enum vmm_time what)
 {
@@ -39,7 +34,7 @@ VMM_PRINTF(3, 4) static size_t append(char *text, size_t size, const char *fmt, 
 static void vcpu_row(const struct vmm_vcpu *vcpu, char *text, size_t size)
 {
     const struct vmm_stats *stats = &vcpu->stats;
-    size_t n = append(text, size, "%-4u %-7s", vcpu->id, state_name[vcpu->state]);
+    size_t n = append(text, size, "%-4u %-7s", vcpu->id, vmm_vcpu_state_name(vcpu->state));
 
     for (unsigned i = 0; i < VMM_EVENTS; i++) {
         n += append(text + n, size - n, " %9" PRIu64, stats->event[i]);

@@ -3,6 +3,17 @@
 #include <vmm/assert.h>
 #include <vmm/vm.h>
 
+const char *vmm_vcpu_state_name(enum vmm_vcpu_state state)
+{
+    static const char *const name[] = {
+        [VMM_VCPU_CREATED] = "created", [VMM_VCPU_RUNNING] = "running",
+        [VMM_VCPU_WAITING] = "waiting", [VMM_VCPU_OFF] = "off",
+        [VMM_VCPU_CRASHED] = "crashed",
+    };
+
+    return name[state];
+}
+
 void vmm_vcpu_attend(struct vmm_vcpu *vcpu)
 {
     vcpu->flush_needed = true;

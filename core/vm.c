@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include <vmm/arch.h>
+#include <vmm/gdb.h>
 #include <vmm/host.h>
 #include <vmm/vm.h>
 
@@ -37,6 +38,7 @@ enum vmm_err vmm_vm_init(struct vmm_vm *vm, const struct vmm_vm_config *c)
 void vmm_vm_start(struct vmm_vm *vm, vmm_gpa_t entry, uint64_t arg)
 {
     vm->state = VMM_VM_RUNNING;
+    vm->paused_at = vmm_host_counter();
     vmm_vcpu_start(&vm->vcpu[0], entry.v, arg);
     vmm_vm_settle(vm);
 }
@@ -45,7 +47,7 @@ void vmm_vm_start(struct vmm_vm *vm, vmm_gpa_t entry, uint64_t arg)
 void vmm_vm_stop(struct vmm_vm *vm, enum vmm_vm_state state)
 {
     vm->state = state;
-    vm->paused = false;
+    vm->paused &= VMM_PAUSED_BY_DEBUGGER;
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         struct vmm_vcpu *vcpu = &vm->vcpu[i];
         bool was_on = vmm_vcpu_is_on(vcpu);
@@ -59,10 +61,8 @@ void vmm_vm_stop(struct vmm_vm *vm, enum vmm_vm_state state)
     }
 }
 
-void vmm_vm_pause(struct vmm_vm *vm)
+static void kick_all(struct vmm_vm *vm)
 {
-    vm->paused = true;
-    vm->paused_at = vmm_host_counter();
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         if (vmm_vcpu_is_on(&vm->vcpu[i])) {
             vmm_host_vcpu_kick(&vm->vcpu[i]);
@@ -70,31 +70,43 @@ void vmm_vm_pause(struct vmm_vm *vm)
     }
 }
 
-void vmm_vm_resume(struct vmm_vm *vm)
+void vmm_vm_pause(struct vmm_vm *vm, enum vmm_pause who)
+{
+    if (vm->paused == 0) {
+        vm->paused_at = vmm_host_counter();
+        kick_all(vm);
+    }
+    vm->paused |= who;
+}
+
+void vmm_vm_resume(struct vmm_vm *vm, enum vmm_pause who)
 {
     uint64_t ticks = vmm_host_counter() - vm->paused_at;
 
-    vm->paused = false;
+    if (vm->paused != who) {
+        vm->paused &= ~(uint32_t)who;
+        return;
+    }
+    vm->paused = 0;
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         vmm_arch_time_shift(&vm->vcpu[i], ticks);
     }
-    for (size_t i = 0; i < vm->vcpu_count; i++) {
-        if (vmm_vcpu_is_on(&vm->vcpu[i])) {
-            vmm_host_vcpu_kick(&vm->vcpu[i]);
-        }
-    }
+    kick_all(vm);
 }
 
 void vmm_vm_reset(struct vmm_vm *vm)
 {
     vm->state = VMM_VM_CREATED;
-    vm->paused = false;
+    vm->paused &= VMM_PAUSED_BY_DEBUGGER;
     for (size_t i = 0; i < vm->vcpu_count; i++) {
         vm->vcpu[i].state = VMM_VCPU_CREATED;
         vmm_arch_vcpu_reset(&vm->vcpu[i], 0, 0);
         vm->vcpu[i].flush_needed = false;
     }
     vm->attention = 0;
+    if (vm->gdb != NULL) {
+        vmm_gdb_forget(vm->gdb);
+    }
 }
 
 static void report_crash(struct vmm_vcpu *vcpu, const char *reason)

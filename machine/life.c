@@ -66,7 +66,7 @@ enum vmm_err vmm_life_pause(struct vmm_machine *machine)
     if (machine->life.state != VMM_LIFE_ON || machine->vm.state != VMM_VM_RUNNING) {
         return VMM_ERR_STATE;
     }
-    vmm_vm_pause(&machine->vm);
+    vmm_vm_pause(&machine->vm, VMM_PAUSED_BY_CONTROL);
     become(machine, VMM_LIFE_PAUSED);
     return VMM_OK;
 }
@@ -77,7 +77,7 @@ enum vmm_err vmm_life_resume(struct vmm_machine *machine)
         return VMM_ERR_STATE;
     }
     become(machine, VMM_LIFE_ON);
-    vmm_vm_resume(&machine->vm);
+    vmm_vm_resume(&machine->vm, VMM_PAUSED_BY_CONTROL);
     return VMM_OK;
 }
 

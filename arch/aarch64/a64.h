@@ -16,6 +16,7 @@
 #define ESR_EC_UNKNOWN 0x00u
 #define ESR_EC_IABT_LOWER 0x20u
 #define ESR_EC_DABT_LOWER 0x24u
+#define ESR_EC_BRK 0x3cu
 #define ESR_EC_SAME_EL 1u /* Added to an abort's EC if it comes from the EL that takes it. */
 
 /* ISS of an abort */
@@ -85,6 +86,9 @@ bool vmm_a64_is_el0(uint64_t pstate);
 /** Step over the instruction that caused the exit; `esr` tells its length. */
 void vmm_a64_advance(struct vmm_vcpu *vcpu, uint64_t esr);
 
+/** The guest takes an exception of class `ec` from PC, with a 32-bit instruction. */
+void vmm_a64_inject(struct vmm_vcpu *vcpu, unsigned ec, uint64_t iss);
+
 /** The instruction at PC is UNDEFINED. */
 void vmm_a64_inject_undef(struct vmm_vcpu *vcpu);
 
@@ -143,6 +147,11 @@ void vmm_a64_smccc(struct vmm_vcpu *vcpu, unsigned imm);
 
 /** Argument `n` (1..17) of call `fid`: 32 bits wide for an SMC32 call. */
 uint64_t vmm_a64_smccc_arg(struct vmm_vcpu *vcpu, uint32_t fid, unsigned n);
+
+/* debug.c */
+
+void vmm_a64_breakpoint(struct vmm_vcpu *vcpu, const struct vmm_exit *exit);
+void vmm_a64_software_step(struct vmm_vcpu *vcpu, const struct vmm_exit *exit);
 
 /* psci.c */
 

@@ -66,10 +66,10 @@ static const struct ec_row ec_table[EC_COUNT] = {
     [0x24] = { "a data abort", vmm_a64_data_abort, VMM_EVENT_MMIO },
     [0x27] = { "a memory copy or set instruction", NULL, VMM_EVENT_FAULT },
     [0x30] = { "a hardware breakpoint", NULL, VMM_EVENT_FAULT },
-    [0x32] = { "a software step", NULL, VMM_EVENT_FAULT },
+    [0x32] = { "a software step", vmm_a64_software_step, VMM_EVENT_FAULT },
     [0x34] = { "a watchpoint", NULL, VMM_EVENT_FAULT },
     [0x38] = { "AArch32 BKPT", NULL, VMM_EVENT_FAULT },
-    [0x3c] = { "BRK", NULL, VMM_EVENT_FAULT },
+    [0x3c] = { "BRK", vmm_a64_breakpoint, VMM_EVENT_FAULT },
 };
 
 static VMM_NOINLINE void undefined(struct vmm_vcpu *vcpu, unsigned ec, const char *name)

@@ -62,9 +62,14 @@ static void take(struct vmm_vcpu *vcpu, uint64_t pstate, unsigned ec, uint64_t i
     vmm_host_reg_write(vcpu, VMM_REG_PC, vector);
 }
 
+void vmm_a64_inject(struct vmm_vcpu *vcpu, unsigned ec, uint64_t iss)
+{
+    take(vcpu, vmm_host_reg_read(vcpu, VMM_REG_PSTATE), ec, iss);
+}
+
 void vmm_a64_inject_undef(struct vmm_vcpu *vcpu)
 {
-    take(vcpu, vmm_host_reg_read(vcpu, VMM_REG_PSTATE), ESR_EC_UNKNOWN, 0);
+    vmm_a64_inject(vcpu, ESR_EC_UNKNOWN, 0);
 }
 
 /* FnV says that FAR is not valid; it exists only for a synchronous external abort. So a data abort

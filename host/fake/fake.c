@@ -113,6 +113,17 @@ void vmm_host_cache_clean(const void *p, size_t len)
     (void)len;
 }
 
+void vmm_host_cache_sync(const void *p, size_t len)
+{
+    (void)p;
+    (void)len;
+}
+
+void vmm_host_debug(struct vmm_vcpu *vcpu, enum vmm_debug debug)
+{
+    fake.vcpu[vcpu->id].debug = debug;
+}
+
 void vmm_host_log(enum vmm_log_level level, const char *vm_name, const char *line)
 {
     static const char *const name[] = { "error", "warning", "info", "debug" };

@@ -17,7 +17,8 @@ struct fake_vcpu {
     unsigned lr_writes;
     bool notify_empty;
     unsigned kicks;
-    uint32_t acked;    /**< Bit n: private interrupt n was acknowledged. */
+    uint32_t acked; /**< Bit n: private interrupt n was acknowledged. */
+    enum vmm_debug debug;
     uint64_t deadline; /**< UINT64_MAX: none. */
 };
 

@@ -68,3 +68,13 @@ void mk_cpu_clean(const void *p, size_t len)
     }
     __asm__ volatile("dsb sy" : : : "memory");
 }
+
+void mk_cpu_forget_code(const void *p, size_t len)
+{
+    uintptr_t end = (uintptr_t)p + len;
+
+    for (uintptr_t a = (uintptr_t)p & ~(uintptr_t)3; a < end; a += 4) {
+        __asm__ volatile("ic ivau, %0" : : "r"(a) : "memory");
+    }
+    __asm__ volatile("dsb sy\n\tisb" : : : "memory");
+}

@@ -172,3 +172,5 @@ uint64_t mk_cpu_counter_hz(void);
 void mk_cpu_timer_set(uint64_t deadline);
 /** Clean [p, p + len) to the point of coherency. */
 void mk_cpu_clean(const void *p, size_t len);
+/** Execute none of the old instructions there. */
+void mk_cpu_forget_code(const void *p, size_t len);

@@ -219,3 +219,16 @@ void vmm_host_cache_clean(const void *p, size_t len)
 {
     mk_cpu_clean(p, len);
 }
+
+void vmm_host_cache_sync(const void *p, size_t len)
+{
+    mk_cpu_clean(p, len);
+    mk_cpu_forget_code(p, len);
+}
+
+/* seL4 keeps debug exceptions of vCPUs for their EL1. */
+void vmm_host_debug(struct vmm_vcpu *vcpu, enum vmm_debug debug)
+{
+    (void)vcpu;
+    (void)debug;
+}

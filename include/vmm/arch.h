@@ -56,6 +56,20 @@ void vmm_arch_time_shift(struct vmm_vcpu *vcpu, uint64_t ticks);
 /** Write the vCPU's registers to the log, for a crash report. */
 void vmm_arch_report(struct vmm_vcpu *vcpu);
 
+/** Where the guest's data at virtual address `va` is, as the vCPU would find it now, whatever the
+ * permissions. False: nowhere. */
+bool vmm_arch_translate(struct vmm_vcpu *vcpu, uint64_t va, vmm_gpa_t *gpa);
+
+/** GDB's description of the registers below (GDB manual, G); static, without '#', '$', '}', '*'. */
+const char *vmm_arch_debug_target(void);
+
+/** Read register `n` of that description into `bytes`, at most VMM_ARCH_DEBUG_REG_MAX of them.
+ * Returns how many; 0: there is no such register. */
+size_t vmm_arch_debug_reg_read(struct vmm_vcpu *vcpu, unsigned n, uint8_t *bytes);
+
+/** Write register `n`, which there is. Bits that the guest could not change itself stay. */
+void vmm_arch_debug_reg_write(struct vmm_vcpu *vcpu, unsigned n, const uint8_t *bytes);
+
 /**
  * Recognise the architecture's own boot image format (AArch64: Image,
  * Documentation/arm64/booting.rst).

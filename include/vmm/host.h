@@ -80,6 +80,18 @@ bool vmm_host_smc(struct vmm_vcpu *vcpu, uint64_t reg[VMM_SMC_REGS]);
  * caches off. */
 void vmm_host_cache_clean(const void *p, size_t len);
 
+/** As vmm_host_cache_clean(), of instructions: the guest is to execute the new ones. */
+void vmm_host_cache_sync(const void *p, size_t len);
+
+/** Which debug exceptions of a vCPU, which does not execute, come to the VMM from its next resume
+ * on. A host that cannot have them does nothing. */
+enum vmm_debug {
+    VMM_DEBUG_OFF,  /**< None: they are the guest's. */
+    VMM_DEBUG_TRAP, /**< Breakpoint instructions. */
+    VMM_DEBUG_STEP, /**< Also, one after the next instruction. */
+};
+void vmm_host_debug(struct vmm_vcpu *vcpu, enum vmm_debug debug);
+
 /** One line of log, NUL-terminated, without a newline. `vm_name` may be NULL. */
 void vmm_host_log(enum vmm_log_level level, const char *vm_name, const char *line);
 

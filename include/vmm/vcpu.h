@@ -31,6 +31,9 @@ struct vmm_vcpu {
     void *host; /**< The host's own; the library does not touch it, not even in vmm_vm_init(). */
 };
 
+/** The state in a word. */
+const char *vmm_vcpu_state_name(enum vmm_vcpu_state state);
+
 /** True while the guest has the vCPU powered on: RUNNING or WAITING. */
 static inline bool vmm_vcpu_is_on(const struct vmm_vcpu *vcpu)
 {

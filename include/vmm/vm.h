@@ -32,6 +32,11 @@ struct vmm_smc_policy {
     uint64_t owners; /**< Bit n: fast calls of owner n, if the VMM has nothing of that owner. */
 };
 
+/** Who may have paused a VM: a mask. */
+enum vmm_pause { VMM_PAUSED_BY_CONTROL = 1, VMM_PAUSED_BY_DEBUGGER = 2 };
+
+struct vmm_gdb;
+
 /** One virtual machine. Storage of everything is the embedder's; nothing is shared between VMs. */
 struct vmm_vm {
     const char *name;
@@ -44,9 +49,11 @@ struct vmm_vm {
     struct vmm_log log;
     const struct vmm_smc_policy *smc; /**< NULL: none. */
     uint32_t attention;               /**< Bit n: vCPU n must be looked at when the event ends. */
-    bool paused;                      /**< No vCPU runs, whatever its state. */
-    uint64_t paused_at;               /**< Host counter then. */
-    uint64_t quiet_until; /**< Host counter: until then a crash is reported in one line. */
+    uint32_t paused;        /**< enum vmm_pause, a mask; not 0: no vCPU runs, whatever its state. */
+    uint64_t paused_at;     /**< Host counter then. */
+    struct vmm_vcpu *alone; /**< Not NULL: the only one that runs. */
+    struct vmm_gdb *gdb;    /**< NULL: none. */
+    uint64_t quiet_until;   /**< Host counter: until then a crash is reported in one line. */
 };
 
 /** What vmm_vm_init() needs; all storage stays the embedder's. */
@@ -79,17 +86,20 @@ void vmm_vm_stop(struct vmm_vm *vm, enum vmm_vm_state state);
 /** A vCPU that the host is to let execute. */
 static inline bool vmm_vcpu_runs(const struct vmm_vcpu *vcpu)
 {
-    return vcpu->state == VMM_VCPU_RUNNING && !vcpu->vm->paused;
+    const struct vmm_vm *vm = vcpu->vm;
+
+    return vcpu->state == VMM_VCPU_RUNNING && vm->paused == 0 &&
+           (vm->alone == NULL || vm->alone == vcpu);
 }
 
 /** Let no vCPU of a RUNNING VM run, and kick those that are on. Devices go on. */
-void vmm_vm_pause(struct vmm_vm *vm);
+void vmm_vm_pause(struct vmm_vm *vm, enum vmm_pause who);
 
 /**
- * End a pause. The guest's virtual time has not gone on meanwhile; its physical time, and the
- * clock of its devices, have. No vCPU executes yet.
+ * End the pause of `who`; the last one to do so lets the VM go on. The guest's virtual time has not
+ * gone on meanwhile; its physical time, and the clock of its devices, have. No vCPU executes yet.
  */
-void vmm_vm_resume(struct vmm_vm *vm);
+void vmm_vm_resume(struct vmm_vm *vm, enum vmm_pause who);
 
 /**
  * Before a VM starts again: vCPUs as created, their registers at reset, no attention due, state

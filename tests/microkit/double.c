@@ -305,3 +305,9 @@ void mk_cpu_clean(const void *p, size_t len)
     (void)p;
     (void)len;
 }
+
+void mk_cpu_forget_code(const void *p, size_t len)
+{
+    (void)p;
+    (void)len;
+}

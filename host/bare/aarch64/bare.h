@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vmm/gdb.h>
 #include <vmm/lr.h>
 #include <vmm/machine.h>
 
@@ -27,6 +28,7 @@
 #define BARE_SYS_COUNT (VMM_REG_CNTV_CVAL_EL0 - VMM_REG_SP_EL0 + 1)
 /* Those that nobody above the host asks for. */
 #define BARE_PRIVATE_COUNT 13
+#define BARE_PRIVATE_MDSCR 12 /* MDSCR_EL1 is the host's alone: a guest's accesses trap. */
 
 struct bare_vm;
 struct bare_cpu;
@@ -58,6 +60,7 @@ struct bare_vcpu {
     bool resident;        /**< Its registers are in `cpu`; else in what follows. */
     bool fresh;           /**< Reset: no CPU may use what it has cached of the vCPU's last life. */
     bool vtimer_masked; /**< The virtual timer has fired; its interrupt is not acknowledged yet. */
+    bool debugged;      /**< Its debug exceptions come to the host. */
     uint64_t sys[BARE_SYS_COUNT];
     uint64_t private[BARE_PRIVATE_COUNT];
     struct bare_gic_state gic;
@@ -120,6 +123,14 @@ struct bare_channel {
     void *cookie;
 };
 
+/** A VM's debugger, and the bytes to and from it. */
+struct bare_debug {
+    struct vmm_gdb gdb;
+    struct port port;
+    unsigned channel;
+    struct host_uart_queues queues;
+};
+
 /** One VM as the host runs it. */
 struct bare_vm {
     struct bare_lock lock;
@@ -127,6 +138,7 @@ struct bare_vm {
     bool alive;     /**< Counts for bare_life: the machine stays on. */
     bool resume;    /**< End the pause as soon as no vCPU is in a CPU. */
     struct vmm_machine machine;
+    struct bare_debug debug;
     uint64_t signals; /**< Bit n: channel n has been signalled. Atomic. */
     struct bare_channel channel[BARE_MAX_CHANNELS];
     unsigned channel_count;
@@ -198,6 +210,14 @@ enum vmm_err bare_net_backend(void *cookie, const struct vmm_device_desc *desc,
                               struct vmm_net *backend, struct vmm_diag *diag);
 enum vmm_err bare_vsock_backend(void *cookie, const struct vmm_device_desc *desc,
                                 struct vmm_vsock *backend, struct vmm_diag *diag);
+
+/* debug.c */
+/** Open the VM's channel to a debugger. */
+VMM_MUST_CHECK enum vmm_err bare_debug_open(struct bare_vm *vm, const char *name);
+/** Before the vCPU's registers are put into this CPU. */
+void bare_debug_load(const struct bare_vcpu *v);
+/** Do what the debugger asks, as soon as no vCPU is in a CPU. The VM's lock is held. */
+void bare_debug_check(struct bare_vm *vm);
 
 /* stage2.c */
 /** Build the guest's stage-2 tables: its RAM and, for a GICv2, the virtual CPU interface. */
@@ -276,6 +296,8 @@ VMM_MUST_CHECK enum vmm_err bare_vm_resume(struct bare_vm *vm);
 void bare_vm_restart(struct bare_vm *vm);
 /** Before the first start. */
 void bare_life_init(struct bare_vm *vm);
+/** No vCPU of it is in a CPU: its memory and registers may be changed. Its lock is held. */
+bool bare_vm_quiet(const struct bare_vm *vm);
 /** A step of the VM's life is due, and no vCPU is in a CPU. Its lock is held. */
 bool bare_life_ready(const struct bare_vm *vm);
 /** At the end of an event: let vCPU 0 do the step if it is time to. Its lock is held. */

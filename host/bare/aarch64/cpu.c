@@ -47,6 +47,7 @@ void bare_cpu_init(struct bare_cpu *cpu)
     sysreg_write(cnthctl_el2, CNTHCTL_EL1PCTEN);
     sysreg_write(vpidr_el2, sysreg_read(midr_el1));
     sysreg_write(cntv_ctl_el0, 0);
+    sysreg_write(oslar_el1, 0); /* Locked, it would keep software step from working. */
     isb();
 }
 
@@ -109,6 +110,12 @@ void host_io_write32(uintptr_t address, uint32_t value)
 void host_io_write8(uintptr_t address, uint8_t value)
 {
     *(volatile uint8_t *)address = value;
+}
+
+void vmm_host_cache_sync(const void *p, size_t len)
+{
+    vmm_host_cache_clean(p, len);
+    __asm__ volatile("ic ialluis\n\tdsb sy\n\tisb" : : : "memory");
 }
 
 /* To the point of coherency; a guest starts with its caches off. */

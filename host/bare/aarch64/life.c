@@ -53,7 +53,7 @@ void bare_life_init(struct bare_vm *vm)
 }
 
 /* Memory and registers must not change under a vCPU that is in a CPU. */
-static bool quiet(const struct bare_vm *vm)
+bool bare_vm_quiet(const struct bare_vm *vm)
 {
     for (size_t i = 0; i < vm->machine.vm.vcpu_count; i++) {
         if (vm->vcpu[i].resident) {
@@ -65,7 +65,7 @@ static bool quiet(const struct bare_vm *vm)
 
 bool bare_life_ready(const struct bare_vm *vm)
 {
-    return vmm_life_due(&vm->machine) && quiet(vm);
+    return vmm_life_due(&vm->machine) && bare_vm_quiet(vm);
 }
 
 static void resume_now(struct bare_vm *vm)
@@ -79,9 +79,10 @@ static void resume_now(struct bare_vm *vm)
 
 void bare_life_check(struct bare_vm *vm)
 {
-    if (vm->resume && quiet(vm)) {
+    if (vm->resume && bare_vm_quiet(vm)) {
         resume_now(vm);
     }
+    bare_debug_check(vm);
     if (bare_life_ready(vm)) {
         bare_wake(&vm->vcpu[0]);
     }

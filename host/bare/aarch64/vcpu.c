@@ -35,7 +35,7 @@
 #define EACH_PRIVATE_SYSREG(X)                                                                     \
     X(0, cpacr_el1)  X(1, mair_el1)      X(2, amair_el1)  X(3, afsr0_el1)  X(4, afsr1_el1)          \
     X(5, par_el1)    X(6, contextidr_el1) X(7, tpidr_el1) X(8, tpidr_el0)  X(9, tpidrro_el0)        \
-    X(10, csselr_el1) X(11, cntkctl_el1) X(12, mdscr_el1)
+    X(10, csselr_el1) X(11, cntkctl_el1) X(BARE_PRIVATE_MDSCR, mdscr_el1)
 
 /* ID registers S3_0_C0_C<crm>_<op2>. */
 #define EACH_OP2(X, crm) \
@@ -94,6 +94,7 @@ void bare_vcpu_load(struct bare_cpu *cpu, struct bare_vcpu *v)
     EACH_PRIVATE_SYSREG(LOAD_PRIVATE)
 #undef LOAD_PRIVATE
 #undef LOAD
+    bare_debug_load(v);
     bare_gic->load(&v->gic);
     forget_cached(cpu, v);
     bare_timer_watch(v);

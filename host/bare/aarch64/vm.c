@@ -98,6 +98,9 @@ enum vmm_err bare_vm_build(const struct vmm_manifest *manifest, unsigned index,
     }
     err = vmm_machine_init(&vm->machine, &desc, console, diag);
     if (err == VMM_OK) {
+        err = bare_debug_open(vm, desc.name);
+    }
+    if (err == VMM_OK) {
         bare_life_init(vm);
         err = add_ram(&vm->machine, diag);
     }

@@ -40,6 +40,29 @@ void vmm_arch_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
     }
 }
 
+bool vmm_arch_translate(struct vmm_vcpu *vcpu, uint64_t va, vmm_gpa_t *gpa)
+{
+    (void)vcpu;
+    *gpa = VMM_GPA(va & 0xffffffffu);
+    return va >> 32 != 0xbad;
+}
+
+const char *vmm_arch_debug_target(void)
+{
+    return "<target/>";
+}
+
+size_t vmm_arch_debug_reg_read(struct vmm_vcpu *vcpu, unsigned n, uint8_t *bytes)
+{
+    memcpy(bytes, &fake.vcpu[vcpu->id].reg[n], 8);
+    return n < 4 ? 8 : 0;
+}
+
+void vmm_arch_debug_reg_write(struct vmm_vcpu *vcpu, unsigned n, const uint8_t *bytes)
+{
+    memcpy(&fake.vcpu[vcpu->id].reg[n], bytes, 8);
+}
+
 const char *vmm_arch_exit_name(uint64_t code)
 {
     return code == 1 ? "one" : "another";

@@ -235,14 +235,14 @@ static void pause_stops_virtual_time(void **state)
     assert_true(vmm_vcpu_runs(&vcpu[2]));
     fake.vcpu[0].kicks = fake.vcpu[2].kicks = 0;
     fake.counter = 1000;
-    vmm_vm_pause(&vm);
+    vmm_vm_pause(&vm, VMM_PAUSED_BY_CONTROL);
     assert_int_equal(fake.vcpu[0].kicks, 1);
     assert_int_equal(fake.vcpu[1].kicks, 0);
     assert_int_equal(fake.vcpu[2].kicks, 1);
     assert_false(vmm_vcpu_runs(&vcpu[2]));
     assert_int_equal(vcpu[2].state, VMM_VCPU_RUNNING);
     fake.counter = 1500;
-    vmm_vm_resume(&vm);
+    vmm_vm_resume(&vm, VMM_PAUSED_BY_CONTROL);
     assert_true(vmm_vcpu_runs(&vcpu[2]));
     assert_int_equal(fake.vcpu[2].kicks, 2);
     for (size_t i = 0; i < 3; i++) {
@@ -253,12 +253,12 @@ static void pause_stops_virtual_time(void **state)
 static void stop_and_reset_end_a_pause(void **state)
 {
     (void)state;
-    vmm_vm_pause(&vm);
+    vmm_vm_pause(&vm, VMM_PAUSED_BY_CONTROL);
     vmm_vm_stop(&vm, VMM_VM_OFF);
-    assert_false(vm.paused);
-    vmm_vm_pause(&vm);
+    assert_int_equal(vm.paused, 0);
+    vmm_vm_pause(&vm, VMM_PAUSED_BY_CONTROL);
     vmm_vm_reset(&vm);
-    assert_false(vm.paused);
+    assert_int_equal(vm.paused, 0);
 }
 
 static void late_exit_of_a_stopped_vcpu_is_ignored(void **state)

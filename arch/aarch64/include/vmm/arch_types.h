@@ -32,6 +32,11 @@ enum vmm_reg_id {
     VMM_REG_ID_BASE = 0x100,
 };
 
+/** The instruction that a debugger puts in place of another: BRK #0. */
+#define VMM_ARCH_BREAKPOINT 0xd4200000u
+/** Bytes of the largest register that a debugger sees. */
+#define VMM_ARCH_DEBUG_REG_MAX 8u
+
 /** A synchronous exception taken from the guest. */
 struct vmm_exit {
     uint64_t esr;     /**< ESR_EL2. */
