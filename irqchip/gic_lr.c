@@ -388,7 +388,7 @@ void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu)
     unsigned count = vmm_host_lr_count(vcpu);
     struct queue q;
 
-    if (gic->its != NULL) {
+    if (gic->its_busy) {
         vmm_its_continue(gic->its, vcpu);
     }
     vmm_gic_sync(gic, vcpu);

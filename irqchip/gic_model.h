@@ -153,7 +153,7 @@ void vmm_gic_lpi_pendbaser_write(void *dev, unsigned n, uint64_t value, uint64_t
 /* its.c */
 
 void vmm_its_reset(struct vmm_its *its);
-/* Go on with commands that are left, a bounded number; on `vcpu`, which comes back for more. */
+/* Execute commands, a bounded number; on `vcpu`, which comes back if some are left. */
 void vmm_its_continue(struct vmm_its *its, struct vmm_vcpu *vcpu);
 
 /* gic_regs.c: hooks of struct vmm_reg; register n is about bank n, unless said. */

@@ -73,15 +73,14 @@ static void work(struct vmm_its *its)
         }
         its->creadr = (its->creadr + ITS_COMMAND_SIZE) % queue_size(its);
     }
+    its->gic->its_busy = has_work(its);
 }
 
 void vmm_its_continue(struct vmm_its *its, struct vmm_vcpu *vcpu)
 {
-    if (has_work(its)) {
-        work(its);
-        if (has_work(its)) {
-            vmm_vcpu_attend(vcpu);
-        }
+    work(its);
+    if (its->gic->its_busy) {
+        vmm_vcpu_attend(vcpu);
     }
 }
 
@@ -108,6 +107,7 @@ struct vmm_msi_sink vmm_its_sink(struct vmm_its *its)
 
 void vmm_its_reset(struct vmm_its *its)
 {
+    its->gic->its_busy = false;
     its->enabled = false;
     its->cbaser = 0;
     its->cwriter = 0;
@@ -210,10 +210,7 @@ void vmm_its_mmio(void *dev, struct vmm_mmio *io)
     struct vmm_its *its = dev;
 
     vmm_reg_access(&vmm_its_bank, its, io);
-    work(its);
-    if (has_work(its)) {
-        vmm_vcpu_attend(io->vcpu);
-    }
+    vmm_its_continue(its, io->vcpu);
 }
 
 #define W_D (VMM_W32 | VMM_W64)

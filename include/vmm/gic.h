@@ -78,6 +78,7 @@ struct vmm_gic {
     struct vmm_gic_bank spi[VMM_GIC_SPI_BANKS];
     uint64_t irouter[VMM_GIC_MAX_SPIS]; /**< v3: GICD_IROUTER<n>, n from 32. */
     struct vmm_its *its;                /**< v3: who makes LPIs pending; NULL: there are none. */
+    bool its_busy;                      /**< It has commands left. */
     uint64_t propbaser;                 /**< GICR_PROPBASER, the same for all redistributors. */
     struct vmm_gic_bank lpi[VMM_GIC_LPI_BANKS];
     uint32_t forwarded[VMM_GIC_SPI_BANKS]; /**< Bits: SPIs of vmm_gic_forward(). */
