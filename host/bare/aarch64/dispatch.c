@@ -87,6 +87,7 @@ __attribute__((noinline)) static void kick(struct bare_vcpu *v)
     if (__atomic_load_n(&v->in_guest, __ATOMIC_RELAXED)) {
         bare_gic->send_sgi(v->cpu->id);
     } else if (vmm_vcpu_runs(v->vcpu)) {
+        vmm_stats_time(&v->vcpu->stats, VMM_TIME_READY);
         bare_wake(v);
     } else if (v->resident) {
         bare_tell(v->cpu, BARE_TODO_PICK);

@@ -26,6 +26,7 @@ static inline bool try_enter(struct bare_vcpu *v)
     if (has_todo(v->cpu)) {
         return false;
     }
+    vmm_stats_time(&v->vcpu->stats, VMM_TIME_GUEST);
     __atomic_store_n(&v->in_guest, true, __ATOMIC_RELAXED);
     bare_unlock(&v->vm->lock);
     return true;
@@ -124,6 +125,15 @@ struct bare_vcpu *bare_run(struct bare_cpu *cpu)
     }
 }
 
+/* What a vCPU does that does not execute. */
+static void account(struct vmm_vcpu *vcpu)
+{
+    enum vmm_time now = vmm_vcpu_runs(vcpu) ? VMM_TIME_READY : VMM_TIME_WAITING;
+
+    vmm_stats_time(&vcpu->stats,
+                   vmm_vcpu_is_on(vcpu) && vcpu->vm->paused == 0 ? now : VMM_TIME_STOPPED);
+}
+
 /* With the VM's lock held, which it gives up. Out of line: most exits do not come here, and need
  * not save registers for it. */
 __attribute__((noinline)) static struct bare_vcpu *leave(struct bare_vcpu *v)
@@ -133,6 +143,7 @@ __attribute__((noinline)) static struct bare_vcpu *leave(struct bare_vcpu *v)
     if (!vmm_vcpu_runs(v->vcpu)) {
         rest(cpu, v);
     }
+    account(v->vcpu);
     bare_unlock(&v->vm->lock);
     return bare_run(cpu);
 }
@@ -160,6 +171,7 @@ struct bare_vcpu *bare_guest_exit(struct bare_vcpu *v, uint64_t kind)
         bare_irq(v->cpu);
     }
     bare_lock(&v->vm->lock);
+    vmm_stats_time(&v->vcpu->stats, VMM_TIME_VMM);
     if (kind == EXIT_SYNC) {
         synchronous(v);
     }
