@@ -59,7 +59,7 @@ static bool write_registers(struct vmm_gdb *gdb, const char *args)
 
 static bool read_register(struct vmm_gdb *gdb, const char *args)
 {
-    uint8_t bytes[VMM_ARCH_DEBUG_REG_MAX];
+    uint8_t bytes[VMM_ARCH_DEBUG_REG_MAX] = { 0 };
     uint64_t n = gdb_number(&args);
     size_t len =
         n > UINT8_MAX ? 0 : vmm_arch_debug_reg_read(gdb_thread_of(gdb), (unsigned)n, bytes);
