@@ -15,7 +15,7 @@ BARE_COMMON := $(wildcard host/bare/common/*.c)
 BARE_SRC := $(BARE_COMMON) $(NET_SRC) \
 	$(wildcard host/common/*.c host/common/*.S host/bare/aarch64/*.c host/bare/aarch64/*.S)
 FAKE_SRC := $(wildcard host/fake/*.c)
-PROBE_SRC := $(wildcard host/probe/*.c)
+PROBE_SRC := $(wildcard host/probe/*.c) host/bare/common/partition.c
 MICROKIT_PROGRAMS := vmm mux timer
 # What each program is made of, beside the library.
 MICROKIT_PD := $(addprefix host/microkit/,cpu.c config.c printf.c stop.c) host/common/string.S
@@ -47,7 +47,7 @@ COMMON := -std=c17 -g $(WARN) -MMD -MP $(addprefix -I,$(VESSEL_INCLUDE)) -Ihost 
 # Host-native. One build with sanitizers serves unit tests and fuzzers; the probe is fast.
 NATIVE_CFLAGS := $(COMMON) -Ihost/fake
 SANITIZE := -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
-PROBE_CFLAGS := $(NATIVE_CFLAGS) -O2
+PROBE_CFLAGS := $(NATIVE_CFLAGS) -O2 -Ihost/bare/common
 
 # The target: freestanding AArch64 with picolibc and Debian's libfdt for arm64.
 LIBFDT := $(VESSEL_LIBFDT)
@@ -64,7 +64,7 @@ BARE_ELF := $(B)/aarch64/vessel-vmm.elf
 PROBE_BIN := $(B)/probe/vessel-probe
 UNIT_BIN := $(patsubst %.c,$(B)/native/%,$(UNIT_SRC))
 FUZZ_BIN := $(patsubst %.c,$(B)/native/%,$(FUZZ_SRC))
-GUEST := $(D)/guest/vmlinuz $(D)/guest/initrd.gz
+GUEST := $(D)/guest/vmlinuz $(D)/guest/initrd.gz $(D)/guest/root.img
 
 .PHONY: all help deps microkit install run check test tests lint format fuzz prove bench gcc clean distclean
 all: $(AARCH64_LIB) $(BARE_ELF) $(PROBE_BIN) $(GUEST) $(B)/payload/rogue.elf ## The VMM, the library, the probe and the guest
@@ -84,7 +84,7 @@ deps: $(DEPS) ## Install what is missing on this machine
 $(D)/guest/vmlinuz $(D)/guest/busybox $(D)/guest/modules $(LIBFDT): | $(DEPS)
 	@test -e $@
 
-$(D)/guest/initrd.gz: $(D)/guest/busybox $(wildcard tools/guest/*) | $(D)/guest/modules
+$(D)/guest/initrd.gz $(D)/guest/root.img: $(D)/guest/busybox $(wildcard tools/guest/*) | $(D)/guest/modules
 	tools/guest/mkinitrd $< $(D)/guest/modules $@
 
 # --- Host-native -------------------------------------------------------------

@@ -9,6 +9,8 @@
 
 #include <vmm/bits.h>
 
+#define DISK_ALIGN 4096u
+
 /* One device being read. */
 struct reader {
     const void *fdt;
@@ -106,11 +108,58 @@ static enum vmm_err read_vsock(const struct reader *r, struct vmm_device_desc *d
     return err != VMM_OK || desc->cid != 0 ? err : bad(r, "cid", "is missing");
 }
 
+/* In memory: its size. */
+static enum vmm_err read_ram_disk(const struct reader *r, struct vmm_disk_desc *disk)
+{
+    int len = 0;
+    const fdt64_t *p = fdt_getprop(r->fdt, r->node, "ram-size", &len);
+
+    if (len != (int)sizeof(*p)) {
+        return bad(r, "ram-size", "has the wrong size");
+    }
+    disk->ram_size = fdt64_ld(p);
+    if (disk->ram_size == 0 || disk->ram_size % DISK_ALIGN != 0) {
+        return bad(r, "ram-size", "is 0, or not aligned to 4 KiB");
+    }
+    return VMM_OK;
+}
+
+/* Of a disk: a partition by number or by name, or all of it. */
+static enum vmm_err read_partition(const struct reader *r, struct vmm_disk_desc *disk)
+{
+    int len = 0;
+    const char *name = fdt_getprop(r->fdt, r->node, "partition-name", &len);
+
+    if (name != NULL) {
+        if (len < 2 || memchr(name, 0, (size_t)len) != name + len - 1) {
+            return bad(r, "partition-name", "is not one string, or empty");
+        }
+        disk->partition_name = name;
+        return VMM_OK;
+    }
+    return read_u32(r, "partition", (uint32_t[2]) { 1, UINT32_MAX }, &disk->partition);
+}
+
+static enum vmm_err read_disk(const struct reader *r, struct vmm_device_desc *desc)
+{
+    struct vmm_disk_desc *disk = &desc->disk;
+    enum vmm_err err;
+
+    *disk = (struct vmm_disk_desc) { .read_only = has_flag(r, "read-only") };
+    if (fdt_getprop(r->fdt, r->node, "ram-size", NULL) != NULL) {
+        return read_ram_disk(r, disk);
+    }
+    if (fdt_getprop(r->fdt, r->node, "host-disk", NULL) == NULL) {
+        return bad(r, "host-disk", "is missing");
+    }
+    err = read_u32(r, "host-disk", (uint32_t[2]) { 0, UINT32_MAX }, &disk->host_disk);
+    return err == VMM_OK ? read_partition(r, disk) : err;
+}
+
 static const struct kind kinds[] = {
-    [VMM_DEVICE_CONSOLE] = { "console", NULL },
-    [VMM_DEVICE_RNG] = { "rng", NULL },
-    [VMM_DEVICE_NET] = { "net", read_net },
-    [VMM_DEVICE_VSOCK] = { "vsock", read_vsock },
+    [VMM_DEVICE_CONSOLE] = { "console", NULL }, [VMM_DEVICE_RNG] = { "rng", NULL },
+    [VMM_DEVICE_NET] = { "net", read_net },     [VMM_DEVICE_VSOCK] = { "vsock", read_vsock },
+    [VMM_DEVICE_DISK] = { "disk", read_disk },
 };
 
 const char *vmm_device_name(enum vmm_device_kind kind)

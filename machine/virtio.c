@@ -6,6 +6,7 @@
 
 #include <vmm/assert.h>
 #include <vmm/bits.h>
+#include <vmm/virtio_blk.h>
 #include <vmm/virtio_net.h>
 #include <vmm/virtio_vsock.h>
 
@@ -100,11 +101,37 @@ static enum vmm_err make_vsock(const struct maker *m, void *storage, struct vmm_
     return vmm_virtio_vsock_init(dev, &m->machine->vm, vsock, m->desc->cid);
 }
 
+static bool disk_busy(const void *device)
+{
+    return vmm_virtio_blk_busy(device);
+}
+
+/* A queue for each vCPU. */
+static enum vmm_err make_disk(const struct maker *m, void *storage, struct vmm_virtio **virtio)
+{
+    struct vmm_virtio_blk *blk = storage;
+    struct vmm_block backend;
+    enum vmm_err err;
+
+    if (m->backends->block == NULL) {
+        return no_backend(m);
+    }
+    err = m->backends->block(m->backends->cookie, &m->desc->disk, &backend, m->diag);
+    if (err != VMM_OK) {
+        return err;
+    }
+    *virtio = &blk->virtio;
+    err = vmm_virtio_blk_init(blk, &m->machine->vm, backend, m->machine->desc.cpu_count);
+    return err == VMM_OK ? err
+                         : vmm_fail(m->diag, err, "disk@%x: no such disk can be", m->desc->index);
+}
+
 static const struct kind kinds[] = {
     [VMM_DEVICE_CONSOLE] = { sizeof(struct vmm_virtio_console), make_console, NULL },
     [VMM_DEVICE_RNG] = { sizeof(struct vmm_virtio_rng), make_rng, NULL },
     [VMM_DEVICE_NET] = { sizeof(struct vmm_virtio_net), make_net, NULL },
     [VMM_DEVICE_VSOCK] = { sizeof(struct vmm_virtio_vsock), make_vsock, NULL },
+    [VMM_DEVICE_DISK] = { sizeof(struct vmm_virtio_blk), make_disk, disk_busy },
 };
 
 /* Bytes of storage for a device of this kind. */

@@ -326,15 +326,21 @@ static bool info_good(const struct vmm_block_info *info)
            info->capacity % (info->block_size / VMM_BLOCK_SECTOR) == 0;
 }
 
-/* Segments that the driver may use: a few fewer than there can be. */
+/* Segments that the driver may use: a few fewer than there can be, and each a page (Linux knows no
+ * smaller SIZE_MAX). */
 static uint32_t segments_offered(const struct vmm_block_info *info)
 {
     uint32_t most = VMM_VIRTIO_BLK_QUEUE_SIZE - 2;
+    uint32_t pages = info->transfer_max / SIZE_MAX_ALIGN;
 
     if (info->segment_max < most) {
         most = info->segment_max;
     }
-    return most > STRADDLES ? most - STRADDLES : 1;
+    most = most > STRADDLES ? most - STRADDLES : 1;
+    if (most > pages) {
+        most = pages != 0 ? pages : 1;
+    }
+    return most;
 }
 
 /* A driver that keeps to both limits stays below the back end's. */

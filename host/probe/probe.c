@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * vessel-probe PACK [--vm N] [--dtb FILE]
+ * vessel-probe --disk IMAGE (--partition N | --partition-name NAME)
  * Builds and boots each VM of a packed system with the library itself, on the fake host, without
  * running a guest instruction: what would fail at run time fails here. Exit status 2 and one line
- * on stderr if so. --dtb writes the device tree that guest N (default 0) gets.
+ * on stderr if so. --dtb writes the device tree that guest N (default 0) gets. With --disk: whether
+ * a raw image has this partition.
  */
 /* MAP_ANONYMOUS, MAP_NORESERVE. */
 #define _DEFAULT_SOURCE
@@ -23,6 +25,7 @@
 #include <vmm/manifest.h>
 
 #include "fake.h"
+#include "partition_probe.h"
 
 #define EXIT_BAD 2
 
@@ -30,6 +33,9 @@ struct options {
     const char *pack;
     const char *dtb;
     size_t vm;
+    const char *disk;
+    const char *partition_name;
+    size_t partition;
 };
 
 static bool fail(const char *what, const char *why)
@@ -191,13 +197,21 @@ static bool parse(int argc, char **argv, struct options *options)
             if (!parse_index(argv[++i], &options->vm)) {
                 return false;
             }
+        } else if (strcmp(argv[i], "--disk") == 0 && has_value) {
+            options->disk = argv[++i];
+        } else if (strcmp(argv[i], "--partition-name") == 0 && has_value) {
+            options->partition_name = argv[++i];
+        } else if (strcmp(argv[i], "--partition") == 0 && has_value) {
+            if (!parse_index(argv[++i], &options->partition)) {
+                return false;
+            }
         } else if (argv[i][0] != '-' && options->pack == NULL) {
             options->pack = argv[i];
         } else {
             return false;
         }
     }
-    return options->pack != NULL;
+    return (options->pack != NULL) != (options->disk != NULL);
 }
 
 int main(int argc, char **argv)
@@ -205,8 +219,15 @@ int main(int argc, char **argv)
     struct options options = { 0 };
 
     if (!parse(argc, argv, &options)) {
-        fprintf(stderr, "usage: vessel-probe PACK [--vm N] [--dtb FILE]\n");
+        fprintf(stderr,
+                "usage: vessel-probe PACK [--vm N] [--dtb FILE]\n"
+                "       vessel-probe --disk IMAGE (--partition N | --partition-name NAME)\n");
         return EXIT_BAD;
+    }
+    if (options.disk != NULL) {
+        return probe_partition(options.disk, options.partition_name, (unsigned)options.partition)
+                   ? EXIT_SUCCESS
+                   : EXIT_BAD;
     }
     return probe(&options) ? EXIT_SUCCESS : EXIT_BAD;
 }

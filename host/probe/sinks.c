@@ -19,6 +19,29 @@ static enum vmm_err sink_entropy(void *cookie, struct vmm_virtio_rng *rng,
     return VMM_OK;
 }
 
+static void block_attach(void *cookie, struct vmm_block_client client)
+{
+    (void)cookie;
+    (void)client;
+}
+
+static enum vmm_err sink_block(void *cookie, const struct vmm_disk_desc *desc,
+                               struct vmm_block *backend, struct vmm_diag *diag)
+{
+    static const struct vmm_block_info info = {
+        .block_size = VMM_BLOCK_SECTOR,
+        .physical_block_size = VMM_BLOCK_SECTOR,
+        .segment_max = 1,
+        .transfer_max = VMM_BLOCK_SECTOR,
+    };
+
+    (void)cookie;
+    (void)desc;
+    (void)diag;
+    *backend = (struct vmm_block) { .info = &info, .attach = block_attach };
+    return VMM_OK;
+}
+
 static void net_attach(void *cookie, struct vmm_net_client client)
 {
     (void)cookie;
@@ -129,6 +152,7 @@ static enum vmm_err sink_vsock(void *cookie, const struct vmm_device_desc *desc,
 
 const struct vmm_backends probe_sinks = {
     .entropy = sink_entropy,
+    .block = sink_block,
     .net = sink_net,
     .vsock = sink_vsock,
 };

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <vmm/block.h>
 #include <vmm/console.h>
 #include <vmm/entropy.h>
 #include <vmm/err.h>
@@ -23,6 +24,9 @@ struct vmm_backends {
                         struct vmm_diag *diag);
     /** Sockets, with desc->cid for the VM. */
     enum vmm_err (*vsock)(void *cookie, const struct vmm_device_desc *desc, struct vmm_vsock *vsock,
+                          struct vmm_diag *diag);
+    /** The disk that `desc` asks for. */
+    enum vmm_err (*block)(void *cookie, const struct vmm_disk_desc *desc, struct vmm_block *backend,
                           struct vmm_diag *diag);
     void *cookie;
 };

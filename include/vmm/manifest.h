@@ -45,12 +45,22 @@ struct vmm_ram_range {
     uint64_t size;
 };
 
+/** Where a disk's bytes are. */
+struct vmm_disk_desc {
+    uint64_t ram_size;          /**< In memory: bytes, a multiple of 4 KiB. 0: on a disk. */
+    uint32_t host_disk;         /**< Number of the host's disk. */
+    const char *partition_name; /**< Partition of it by name; NULL: by number. */
+    uint32_t partition;         /**< From 1 on; 0: the whole disk. */
+    bool read_only;
+};
+
 /** Types of virtio devices that a VM can have. */
 enum vmm_device_kind {
     VMM_DEVICE_CONSOLE,
     VMM_DEVICE_RNG,
     VMM_DEVICE_NET,
     VMM_DEVICE_VSOCK,
+    VMM_DEVICE_DISK,
 };
 
 /** A network card. */
@@ -69,6 +79,7 @@ struct vmm_device_desc {
     bool pci;       /**< Its transport; else MMIO. */
     union {
         struct vmm_net_desc net;
+        struct vmm_disk_desc disk;
         uint32_t cid; /**< VSOCK: VMM_VSOCK_CID_MIN to VMM_VSOCK_CID_MAX. */
     };
 };

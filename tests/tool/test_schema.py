@@ -42,7 +42,66 @@ CASES = {
         'vm."a b": not a name for a VM; at most 31 letters, digits, - and _, '
         "the first a letter or digit",
     ),
-    "no kernel": ("[vm.a]\n", "vm.a.kernel: missing; this key is required"),
+    "no kernel": (
+        "[vm.a]\n",
+        "vm.a.kernel: missing; give a kernel, or firmware that finds one",
+    ),
+    "kernel and firmware": (
+        VM + 'firmware = "kernel"',
+        "vm.debian.kernel: there is firmware too; "
+        "give one of them; firmware finds the kernel itself",
+    ),
+    "disk of no kind": (
+        VM + "disk = [{}]",
+        'vm.debian.disk[0]: a disk is in a file or in memory; write file = "FILE" or ram = SIZE',
+    ),
+    "disk of two kinds": (
+        VM + 'disk = [{ file = "d", ram = "1M" }]',
+        'vm.debian.disk[0]: a disk is in a file or in memory; write file = "FILE" or ram = SIZE',
+    ),
+    "disk key": (
+        VM + 'disk = [{ file = "d", read_only = true }]',
+        'vm.debian.disk[0].read_only: unknown key; did you mean "readonly"?',
+    ),
+    "disk size": (
+        VM + "disk = [{ ram = 1000 }]",
+        "vm.debian.disk[0].ram: 1000 bytes is not a multiple of 4 KiB; "
+        "use a multiple of 2 MiB, such as 2 MiB",
+    ),
+    "partition in memory": (
+        VM + "disk = [{ ram = 4096, partition = 1 }]",
+        "vm.debian.disk[0]: a disk in memory has no partitions",
+    ),
+    "partition 0": (
+        VM + 'disk = [{ file = "d", partition = 0 }]',
+        "vm.debian.disk[0].partition: 0 is no number of a partition; use 1 to 1024",
+    ),
+    "partition type": (
+        VM + 'disk = [{ file = "d", partition = true }]',
+        "vm.debian.disk[0].partition: must be a partition, not the boolean true; "
+        "write its number, or its name if the disk has a GPT",
+    ),
+    "too many disks": (
+        VM + "disk = [" + "{ ram = 4096 }," * 9 + "]",
+        "vm.debian.disk: there are 9 disks; at most 8 are possible",
+    ),
+    "no disk": (
+        VM + 'disk = [{ file = "none.img" }]',
+        "vm.debian.disk[0].file: none.img: no such file; `truncate -s 1G FILE` makes an empty disk",
+    ),
+    "disk that is none": (
+        VM + 'disk = [{ file = "tmp" }]',
+        "vm.debian.disk[0].file: tmp: is neither a regular file nor a block device",
+    ),
+    "disk too small": (
+        VM + 'disk = [{ file = "initrd" }]',
+        "vm.debian.disk[0].file: initrd: is smaller than a sector",
+    ),
+    "disk used twice": (
+        VM + 'disk = [{ file = "kernel" }, { file = "../work/kernel", readonly = true }]',
+        "vm.debian.disk[1]: kernel: is vm.debian.disk[0] as well; "
+        "give each a partition of its own, or readonly = true",
+    ),
     "kernel empty": (
         '[vm.a]\nkernel = ""',
         "vm.a.kernel: must be the path of a file, relative to this description",

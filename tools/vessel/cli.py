@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import click
 
-from vessel import __version__, description, files, pack, probe, qemu, tree
+from vessel import __version__, description, disks, files, pack, probe, qemu, tree
 from vessel.description import Description
 from vessel.errors import (
     Exit,
@@ -133,9 +133,10 @@ def _refuse_inputs(desc: Description, output: Path) -> None:
     """Never replace what the description itself names."""
     inputs = [desc.origin.file]
     for name, vm in desc.system.vm.items():
-        for key in ("kernel", "initrd"):
+        for key in ("kernel", "firmware", "initrd"):
             value = getattr(vm, key)
             inputs.append(desc.origin.path(("vm", name, key), value) if value else None)
+    inputs += [disk.path for disk in disks.plan(desc)]
     for path in inputs:
         if path and path.exists() and output.exists() and output.samefile(path):
             text = f"{tree.shown(output)}: is an input of the same system"
@@ -207,11 +208,13 @@ def build(
 def _load_for_run(
     system: Path | None, options: dict[str, Any], forwards: Sequence[str], host: Host
 ) -> Description:
+    options["disk"] = [{"file": file} for file in options["disk"]] or None
     given = {key: value for key, value in options.items() if value is not None}
-    if system is not None and "kernel" in given:
-        problem = Problem(("vessel",), "give either SYSTEM.toml or --kernel, not both")
+    start = [f"--{key}" for key in ("kernel", "firmware") if key in given]
+    if system is not None and start:
+        problem = Problem(("vessel",), f"give either SYSTEM.toml or {start[0]}, not both")
         raise InputError([problem])
-    if system is None and "kernel" not in given:
+    if system is None and not start:
         system = tree.DEFAULT_SYSTEM
     desc = description.load(system, given, forwards)
     _check_limits(desc, host)
@@ -227,7 +230,9 @@ def _dump_dtb(desc: Description, packed: Path, target: Path) -> None:
 @cli.command()
 @click.argument("system", metavar="[SYSTEM.toml]", required=False, type=click.Path(path_type=Path))
 @click.option("--kernel", metavar="FILE", help="Boot this kernel instead of a SYSTEM.toml.")
+@click.option("--firmware", metavar="FILE", help="Boot this firmware; it finds a kernel itself.")
 @click.option("--initrd", metavar="FILE", help="Initial RAM disk.")
+@click.option("--disk", metavar="FILE", multiple=True, help="Virtio disk; more for more disks.")
 @click.option("--append", "cmdline", metavar="CMDLINE", help="Kernel command line.")
 @click.option("--cpus", metavar="N", type=int, help="Virtual CPUs (1).")
 @click.option("--memory", metavar="SIZE", help='Guest RAM, such as "512M" (the default).')

@@ -25,11 +25,13 @@ COMMAND_LINE_VM = "guest"
 # Options of `vessel run` that stand for keys of a VM.
 OPTIONS = {
     "kernel": "--kernel",
+    "firmware": "--firmware",
     "initrd": "--initrd",
     "cmdline": "--append",
     "cpus": "--cpus",
     "memory": "--memory",
     "gic": "--gic",
+    "disk": "--disk",
     "transport": "--transport",
     "console": "--console",
     "rng": "--rng",
@@ -66,7 +68,7 @@ class Origin:
     def path(self, loc: Loc, value: str) -> Path:
         """A path in the description, as one from the current directory."""
         match loc:
-            case (_, _, str(key)) if key in self.from_options:
+            case (_, _, str(key), *_) if key in self.from_options:
                 return Path(value)
         return (self.file.parent if self.file else Path()) / value
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import libfdt
 
 from vessel import links
-from vessel.schema import Net, System, Vm
+from vessel.schema import Disk, Net, System, Vm
 
 Properties = dict[str, int | bytes]
 
@@ -32,7 +32,21 @@ def _net(system: System, mac: bytes, card: Net) -> Properties:
     return properties
 
 
-def _devices(system: System, name: str) -> Iterator[tuple[str, Properties]]:
+def _disk(disk: Disk, number: int) -> Properties:
+    """A disk; `number` is that of the machine's disk that it is in."""
+    properties: Properties = {"host-disk": number}
+    if disk.ram is not None:
+        properties = {"ram-size": disk.ram.to_bytes(8, "big")}
+    if isinstance(disk.partition, str):
+        properties["partition-name"] = disk.partition.encode() + b"\0"
+    elif disk.partition is not None:
+        properties["partition"] = disk.partition
+    if disk.readonly:
+        properties["read-only"] = b""
+    return properties
+
+
+def _devices(system: System, name: str, disks: list[int]) -> Iterator[tuple[str, Properties]]:
     """The VM's devices, kind and properties, in the order in which the guest finds them."""
     vm = system.vm[name]
     if vm.console == "virtio":
@@ -44,11 +58,16 @@ def _devices(system: System, name: str) -> Iterator[tuple[str, Properties]]:
             yield "net", _net(system, mac, card)
     if vm.vsock:
         yield "vsock", {"cid": vm.vsock.cid}
+    for disk, number in zip(vm.disk, disks, strict=True):
+        yield "disk", _disk(disk, number)
 
 
-def write(fdt: libfdt.FdtSw, system: System, name: str) -> None:
-    """Write the subnodes of the VM's node, which is open."""
-    devices = list(_devices(system, name))
+def write(fdt: libfdt.FdtSw, system: System, name: str, disks: list[int]) -> None:
+    """Write the subnodes of the VM's node, which is open.
+
+    `disks` are the numbers of the machine's disks that the VM's disks are in.
+    """
+    devices = list(_devices(system, name, disks))
     kinds = [kind for kind, _ in devices]
     if kinds:
         fdt.property_u32("#address-cells", 1)

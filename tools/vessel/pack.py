@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import libfdt
 
-from vessel import devices, images, passthrough
+from vessel import devices, disks, images, passthrough
 from vessel.description import Description
 from vessel.errors import Reason
 from vessel.schema import PAGE, SMC_OWNERS, Vm
@@ -81,6 +81,7 @@ def _vm_node(fdt: libfdt.FdtSw, description: Description, name: str, placed: Pla
 def _manifest(description: Description, placed: list[Placed], pack_size: int) -> bytes:
     """The manifest. Its size does not depend on the values of `placed` and `pack_size`."""
     system = description.system
+    numbers = disks.numbers(description)
     fdt = libfdt.FdtSw(MAX_MANIFEST)
     fdt.finish_reservemap()
     with fdt.add_node(""):
@@ -94,7 +95,7 @@ def _manifest(description: Description, placed: list[Placed], pack_size: int) ->
                 with fdt.add_node(f"vm@{index:x}"):
                     fdt.property_u32("reg", index)
                     _vm_node(fdt, description, name, placed[index])
-                    devices.write(fdt, system, name)
+                    devices.write(fdt, system, name, numbers[name])
                     passthrough.find(description, name).write(fdt)
         devices.write_networks(fdt, system)
     tree = fdt.as_fdt()
@@ -115,7 +116,8 @@ def _align(out: BinaryIO) -> int:
 def _place(description: Description, name: str, out: BinaryIO) -> Placed:
     vm = description.system.vm[name]
     spans = {}
-    for key, copy in (("kernel", images.copy_kernel), ("initrd", images.copy_initrd)):
+    copies = ((vm.boots, images.copy_kernel), ("initrd", images.copy_initrd))
+    for key, copy in copies:
         value = getattr(vm, key)
         if value is None:
             continue
@@ -125,7 +127,7 @@ def _place(description: Description, name: str, out: BinaryIO) -> Placed:
             size = copy(description.origin.path(loc, value), out, vm.ram_size)
         except Reason as reason:
             raise description.origin.error(loc, reason) from None
-        spans[key] = Span(offset, size)
+        spans["initrd" if key == "initrd" else "kernel"] = Span(offset, size)
     return Placed(**spans)
 
 

@@ -4,7 +4,7 @@
 import re
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, Self
 
 from pydantic import (
     AfterValidator,
@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationInfo,
+    model_validator,
 )
 from pydantic_core import PydanticCustomError
 
@@ -261,6 +262,54 @@ def _check_nets(nets: list[Net]) -> list[Net]:
     return nets
 
 
+MAX_DISKS = 8
+MAX_PARTITION = 1024
+
+
+def _check_partition(value: object) -> object:
+    if isinstance(value, int) and not isinstance(value, bool):
+        if not 1 <= value <= MAX_PARTITION:
+            _reject(f"{value} is no number of a partition", f"use 1 to {MAX_PARTITION}")
+    elif not isinstance(value, str) or not value or "\0" in value:
+        _reject(
+            f"must be a partition, not {kind(value)}",
+            "write its number, or its name if the disk has a GPT",
+        )
+    return value
+
+
+def _check_start(kernel: str | None, info: ValidationInfo) -> str | None:
+    firmware = info.data.get("firmware")
+    if kernel is None and firmware is None:
+        _reject("missing", "give a kernel, or firmware that finds one")
+    if kernel is not None and firmware is not None:
+        _reject("there is firmware too", "give one of them; firmware finds the kernel itself")
+    return kernel
+
+
+def _check_disks(disks: list["Disk"]) -> list["Disk"]:
+    if len(disks) > MAX_DISKS:
+        _reject(f"there are {len(disks)} disks", f"at most {MAX_DISKS} are possible")
+    return disks
+
+
+class Disk(Model):
+    """A virtio disk: in a file, or in memory."""
+
+    file: FilePath | None = None
+    ram: Annotated[int, BeforeValidator(parse_size), AfterValidator(_check_size)] | None = None
+    readonly: bool = False
+    partition: Annotated[Any, BeforeValidator(_check_partition)] = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if (self.file is None) == (self.ram is None):
+            _reject("a disk is in a file or in memory", 'write file = "FILE" or ram = SIZE')
+        if self.ram is not None and self.partition is not None:
+            _reject("a disk in memory has no partitions")
+        return self
+
+
 class Vm(Model):
     """One virtual machine."""
 
@@ -273,7 +322,10 @@ class Vm(Model):
         Field(default="512M", validate_default=True),
     ]
     gic: Literal[2, 3] = 3
-    kernel: FilePath
+    firmware: FilePath | None = None
+    kernel: Annotated[
+        FilePath | None, AfterValidator(_check_start), Field(default=None, validate_default=True)
+    ]
     initrd: FilePath | None = None
     cmdline: Annotated[str, AfterValidator(_check_cmdline)] = ""
     transport: Literal["mmio", "pci"] = "mmio"
@@ -294,6 +346,12 @@ class Vm(Model):
     )
     net: Annotated[list[Net], AfterValidator(_check_nets)] = []
     vsock: Vsock | None = None
+    disk: Annotated[list[Disk], AfterValidator(_check_disks)] = []
+
+    @property
+    def boots(self) -> str:
+        """The key of the image that is started: "kernel" or "firmware"."""
+        return "kernel" if self.firmware is None else "firmware"
 
     @property
     def ram_size(self) -> int:
@@ -372,4 +430,6 @@ def known_keys(loc: tuple[str | int, ...]) -> list[str]:
             model = Vsock
         case ("network", _):
             model = Network
+        case ("vm", _, "disk", _):
+            model = Disk
     return list(model.model_fields)

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <vmm/block.h>
 #include <vmm/gdb.h>
 #include <vmm/lr.h>
 #include <vmm/machine.h>
@@ -180,6 +181,12 @@ extern struct bare_platform bare_platform;
 /* platform.c */
 /** Read QEMU's device tree; panics if something that we need is missing. */
 void bare_platform_init(const void *fdt);
+
+/* disks.c */
+/** The hook `block` of struct vmm_backends; `cookie` is the struct bare_vm. Before any VM starts.
+ */
+VMM_MUST_CHECK enum vmm_err bare_disk_backend(void *cookie, const struct vmm_disk_desc *desc,
+                                              struct vmm_block *backend, struct vmm_diag *diag);
 
 /* memory.c */
 /** Memory from `start` on is free. */

@@ -16,6 +16,7 @@ bool bare_virtio_find(uint32_t id, unsigned n, struct host_virtio *dev, uint32_t
 enum vmm_err bare_virtio_add(struct bare_vm *vm, struct vmm_diag *diag)
 {
     const struct vmm_backends backends = { .entropy = bare_entropy_open,
+                                           .block = bare_disk_backend,
                                            .net = bare_net_backend,
                                            .vsock = bare_vsock_backend,
                                            .cookie = vm };

@@ -148,14 +148,14 @@ void host_disk_irq(struct host_disk *disk)
     }
 }
 
-/* A request of the host's own, alone on the disk. */
+/* A request of the host's own, alone on the disk: no VM has started. */
 static bool do_alone(struct host_disk *disk, uint32_t type, uint64_t sector,
                      struct vmm_block_segment data)
 {
     struct host_disk_slot *slot = take_slot(disk);
     uint32_t token, written;
 
-    vmm_assert(slot != NULL && disk->user_count == 0);
+    vmm_assert(slot != NULL && disk->free_count == HOST_DISK_SLOTS - 1);
     slot->header = (struct host_disk_header) { .type = type, .sector = sector };
     slot->user = NULL;
     slot->status = UINT8_MAX;
@@ -163,6 +163,7 @@ static bool do_alone(struct host_disk *disk, uint32_t type, uint64_t sector,
     kick(disk);
     while (!host_virtq_take(&disk->q, &token, &written)) {
     }
+    (void)host_virtq_interrupt(&disk->q, true);
     host_virtio_irq(&disk->dev);
     free_slot(disk, slot);
     return status_of(slot) == VMM_BLOCK_OK;

@@ -101,7 +101,7 @@ struct host_block {
 VMM_MUST_CHECK enum vmm_err host_disk_init(struct host_disk *disk, const struct host_virtio *dev,
                                            struct vmm_diag *diag);
 
-/** Read `sector_count` sectors, waiting for the device: before the disk has users. */
+/** Read `sector_count` sectors, waiting for the device: before a user has submitted. */
 bool host_disk_read(struct host_disk *disk, uint64_t sector, uint32_t sector_count, void *to);
 
 /**

@@ -483,6 +483,71 @@ static void test_transport_malformed(void **state)
     check_vm(b, "rng@0: \"transport\" is not");
 }
 
+static void set_u32(struct bench *b, int node, const char *name, uint32_t value)
+{
+    assert_int_equal(fdt_setprop_u32(b->pack, node, name, value), 0);
+}
+
+/* A disk's node, the only one. */
+static int disk(struct bench *b)
+{
+    int node = find_vm(b, "/vms/vm@0/disk@0");
+
+    return node >= 0 ? node : add_device(b, "disk@0");
+}
+
+static void test_disks(void **state)
+{
+    struct bench *b = *state;
+    const struct vmm_device_desc *d = b->desc.device;
+    int node = add_device(b, "disk@2"); /* Each goes before the others. */
+
+    assert_int_equal(fdt_setprop_u64(b->pack, node, "ram-size", 0x10000), 0);
+    node = add_device(b, "disk@1");
+    set_string(b, node, "partition-name", "root");
+    set_u32(b, node, "host-disk", 1);
+    node = add_device(b, "disk@0");
+    set_u32(b, node, "host-disk", 7);
+    set_u32(b, node, "partition", 5);
+    assert_int_equal(fdt_setprop(b->pack, node, "read-only", NULL, 0), 0);
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
+    assert_int_equal(b->desc.device_count, 3);
+    assert_int_equal(d[0].kind, VMM_DEVICE_DISK);
+    assert_int_equal(d[0].disk.host_disk, 7);
+    assert_int_equal(d[0].disk.partition, 5);
+    assert_null(d[0].disk.partition_name);
+    assert_true(d[0].disk.read_only);
+    assert_string_equal(d[1].disk.partition_name, "root");
+    assert_false(d[1].disk.read_only);
+    assert_int_equal(d[2].disk.ram_size, 0x10000);
+}
+
+static void test_disks_malformed(void **state)
+{
+    struct bench *b = *state;
+
+    add_device(b, "disk@0");
+    check_vm(b, "disk@0: \"host-disk\" is missing");
+    set_string(b, disk(b), "host-disk", "first");
+    check_vm(b, "disk@0: \"host-disk\" has the wrong size");
+    set_u32(b, disk(b), "host-disk", 0);
+    set_u32(b, disk(b), "partition", 0);
+    check_vm(b, "disk@0: \"partition\" is out of range");
+    set_string(b, disk(b), "partition", "root");
+    check_vm(b, "disk@0: \"partition\" has the wrong size");
+    set_string(b, disk(b), "partition-name", "");
+    check_vm(b, "disk@0: \"partition-name\" is not one string");
+    assert_int_equal(fdt_setprop(b->pack, disk(b), "partition-name", "ab", 2), 0);
+    check_vm(b, "disk@0: \"partition-name\" is not one string");
+    set_u32(b, disk(b), "ram-size", 4096);
+    check_vm(b, "disk@0: \"ram-size\" has the wrong size");
+    assert_int_equal(fdt_setprop_u64(b->pack, disk(b), "ram-size", 0), 0);
+    check_vm(b, "disk@0: \"ram-size\" is 0");
+    assert_int_equal(fdt_setprop_u64(b->pack, disk(b), "ram-size", 512), 0);
+    check_vm(b, "disk@0: \"ram-size\" is 0, or not");
+}
+
 static void test_unknown_device(void **state)
 {
     struct bench *b = *state;
@@ -517,11 +582,6 @@ static int add_network(struct bench *b, const char *name, const char *label)
     assert_true(node > 0);
     set_string(b, node, "label", label);
     return node;
-}
-
-static void set_u32(struct bench *b, int node, const char *name, uint32_t value)
-{
-    assert_int_equal(fdt_setprop_u32(b->pack, node, name, value), 0);
 }
 
 static void set_mac(struct bench *b, int node, const char *mac)
@@ -637,6 +697,8 @@ int main(void)
         T(test_label),
         T(test_devices),
         T(test_transport_malformed),
+        T(test_disks),
+        T(test_disks_malformed),
         T(test_unknown_device),
         T(test_too_many_devices),
         T(test_networks),

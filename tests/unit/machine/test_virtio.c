@@ -12,6 +12,7 @@
 
 #include <vmm/bits.h>
 #include <vmm/machine.h>
+#include <vmm/virtio_blk.h>
 
 #include "fake.h"
 
@@ -157,6 +158,69 @@ static void test_reset_by_a_reboot(void **state)
     assert_int_equal(access_at(VIRTIO(1) + STATUS, 0, false), 0);
 }
 
+static const struct vmm_block_info info = {
+    .capacity = 8,
+    .block_size = 512,
+    .physical_block_size = 512,
+    .segment_max = 9,
+    .transfer_max = 0x8000,
+};
+
+static void attach(void *cookie, struct vmm_block_client client)
+{
+    (void)cookie;
+    (void)client;
+}
+
+static enum vmm_err block(void *cookie, const struct vmm_disk_desc *desc, struct vmm_block *backend,
+                          struct vmm_diag *diag)
+{
+    (void)cookie;
+    (void)diag;
+    assert_int_equal(desc->host_disk, 3);
+    *backend = (struct vmm_block) { .info = &info, .attach = attach };
+    return VMM_OK;
+}
+
+static void test_disk(void **state)
+{
+    (void)state;
+    const struct vmm_backends backends = { .entropy = entropy, .block = block, .cookie = &b };
+
+    b.machine.desc.device[1] =
+        (struct vmm_device_desc) { .kind = VMM_DEVICE_DISK, .disk = { .host_disk = 3 } };
+    free(b.storage);
+    b.storage = malloc(vmm_machine_virtio_size(&b.machine.desc));
+    assert_int_equal(vmm_machine_add_virtio(&b.machine, &backends, b.storage, &b.diag), VMM_OK);
+    assert_int_equal(access_at(VIRTIO(1) + DEVICE_ID, 0, false), VMM_VIRTIO_ID_BLOCK);
+    assert_int_equal(access_at(VIRTIO(1) + 0x100, 0, false), 8);
+}
+
+/* A back end that reads or writes memory for a request of before: RAM is left alone until then. */
+static void test_reboot_waits_for_the_disk(void **state)
+{
+    struct vmm_virtio_blk *blk;
+    uint8_t *last = b.ram + RAM_SIZE - 1;
+
+    test_disk(state);
+    assert_int_equal(vmm_machine_boot(&b.machine, &b.diag), VMM_OK);
+    blk = b.machine.virtio[1].device;
+    blk->in_flight = 1;
+    *last = 0x5a;
+    vmm_life_restart(&b.machine);
+    while (vmm_life_due(&b.machine)) {
+        assert_int_equal(vmm_life_step(&b.machine, &b.diag), VMM_OK);
+    }
+    assert_int_equal(*last, 0x5a);
+    assert_int_equal(b.machine.life.state, VMM_LIFE_BOOTING);
+    blk->in_flight = 0;
+    while (vmm_life_due(&b.machine)) {
+        assert_int_equal(vmm_life_step(&b.machine, &b.diag), VMM_OK);
+    }
+    assert_int_equal(*last, 0);
+    assert_int_equal(b.machine.life.state, VMM_LIFE_ON);
+}
+
 static void test_no_boot_without_them(void **state)
 {
     (void)state;
@@ -194,8 +258,14 @@ static void test_terminal(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_in_the_map),           T(test_in_the_device_tree), T(test_reset_by_a_reboot),
-        T(test_no_boot_without_them), T(test_no_back_end),        T(test_terminal),
+        T(test_in_the_map),
+        T(test_in_the_device_tree),
+        T(test_reset_by_a_reboot),
+        T(test_reboot_waits_for_the_disk),
+        T(test_disk),
+        T(test_no_boot_without_them),
+        T(test_no_back_end),
+        T(test_terminal),
     };
 
     return cmocka_run_group_tests_name("machine's virtio", tests, NULL, NULL);

@@ -290,6 +290,10 @@ static void test_offers_follow_the_back_end(void **state)
     assert_int_equal(drv_offered(&d) & (F_ALL | F_RO), F_MQ);
     assert_int_equal(drv_load(&d, CFG(seg_max)), 247);
     assert_int_equal(drv_load(&d, CFG(size_max)), 0x1000);
+    disk.info.transfer_max = 0x80000;
+    plug(1);
+    assert_int_equal(drv_load(&d, CFG(seg_max)), 0x80);
+    assert_int_equal(drv_load(&d, CFG(size_max)), 0x1000);
     disk.info.read_only = true;
     disk.info.discard_max = 8;
     plug(1);

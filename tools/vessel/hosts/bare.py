@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vessel import tree
+from vessel import disks, tree
 from vessel.description import Description
 from vessel.errors import Problem
 from vessel.schema import MAX_CPUS, MIB, format_size
@@ -36,6 +36,7 @@ def _memory(description: Description, pack_size: int) -> int:
     need = HOST_MEMORY + _up(pack_size)
     for vm in description.system.vm.values():
         need += VM_MEMORY + sum(_up(region.size) for region in vm.memory)
+        need += sum(_up(disk.ram or 0) for disk in vm.disk)
     return _up(need) + MEMORY_UNIT
 
 
@@ -129,7 +130,7 @@ def _memories(description: Description) -> Iterator[Problem]:
 
 def _devices(description: Description) -> list[str]:
     """What the host's drivers use."""
-    devices = []
+    devices = disks.qemu_arguments(disks.plan(description))
     if any(vm.rng for vm in description.system.vm.values()):
         devices += ["-device", "virtio-rng-device"]
     # Only with this has QEMU the registers of virtio 1.

@@ -73,6 +73,8 @@ class Microkit:
             if vm.rng:
                 text = "this host has no entropy to give"
                 problems.append(Problem(origin.where(("vm", name, "rng")), text))
+            if vm.disk:
+                problems.append(Problem(origin.where(("vm", name, "disk")), "no disks on seL4 yet"))
         return problems
 
     @property

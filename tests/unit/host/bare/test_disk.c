@@ -305,6 +305,7 @@ static void test_read_and_write_in_a_part(void **state)
     assert_int_equal(fake_virtio.notified, 2);
     serve_all();
     assert_int_equal(users[0].total, 0);
+    assert_int_equal(fake_virtio.isr, 1);
     host_disk_irq(disk);
     assert_int_equal(fake_virtio.isr, 0);
     assert_int_equal(users[0].signals, 1);

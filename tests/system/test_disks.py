@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Debian on virtio disks: its root file system, several disks, and what must not happen to them."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+PATH = {**os.environ, "PATH": os.environ["PATH"] + ":/sbin:/usr/sbin"}
+MIB = 1 << 20
+
+# Random writes to a disk and to a copy of it in memory, then all of it compared.
+RANDOM_WRITES = """
+dd if=/dev/urandom of=/tmp/copy bs=64k count=64 2>/dev/null; cat /tmp/copy >$disk; n=0
+while [ $((n += 1)) -le 80 ]; do
+    at=$((RANDOM % 8000)); size=$((RANDOM % 190 + 1))
+    dd if=/dev/urandom of=/tmp/piece bs=512 count=$size 2>/dev/null
+    dd if=/tmp/piece of=/tmp/copy bs=512 seek=$at conv=notrunc 2>/dev/null
+    dd if=/tmp/piece of=$disk bs=512 seek=$at conv=notrunc oflag=direct 2>/dev/null
+done
+echo 3 >/proc/sys/vm/drop_caches; cmp -n 4194304 /tmp/copy $disk
+"""
+
+# The driver goes away and comes back while the disk is read and written.
+UNBIND = """
+driver=/sys/bus/virtio/drivers/virtio_blk; device=$(basename $(readlink /sys/block/vda/device))
+for n in 1 2 3; do
+    (while dd if=/dev/vda of=/dev/null bs=64k iflag=direct; do :; done) 2>/dev/null &
+    (while dd if=/tmp/copy of=/dev/vda bs=64k oflag=direct; do :; done) 2>/dev/null &
+    sleep 0.3; echo $device >$driver/unbind; wait; echo $device >$driver/bind
+done
+"""
+
+
+def one_line(script: str) -> str:
+    """A script as a line that can be typed."""
+    lines = filter(None, (line.strip() for line in script.splitlines()))
+    return " ".join(line if line.endswith(("do", "&")) else line + ";" for line in lines)[:-1]
+
+
+def image(path, size, table=""):
+    """A disk image, with partitions as sfdisk takes them."""
+    with path.open("wb") as file:
+        file.truncate(size)
+    if table:
+        subprocess.run(["sfdisk", "-q", path], input=table, text=True, check=True, env=PATH)
+    return path
+
+
+def describe(path, build, disks, cmdline=""):
+    """A description of Debian with disks."""
+    path.write_text(
+        f'[vm.debian]\ncpus = 2\nkernel = "{build}/guest/vmlinuz"\n'
+        f'initrd = "{build}/guest/initrd.gz"\ncmdline = "console=ttyAMA0 {cmdline}"\n'
+        f"disk = [{disks}]\n"
+    )
+    return path
+
+
+def test_root_file_system_and_a_reboot_in_the_middle_of_writes(run, build, tmp_path):
+    root = tmp_path / "root.img"
+    shutil.copy(build / "guest/root.img", root)
+    system = describe(tmp_path / "s.toml", build, '{ file = "root.img" }', "root=/dev/vda")
+    guest = run(system)
+    guest.login()
+    assert "/dev/vda on / type ext4 (rw" in guest.shell("mount")
+    guest.shell("echo here >/root/kept; sync")
+    for n in range(4):
+        guest.shell(
+            f"(while mkdir -p /root/{n}.$((i += 1)); do dd if=/dev/urandom of=/root/f{n}"
+            " bs=64k count=30; done) >/dev/null 2>&1 & :"
+        )
+    guest.shell("until [ -d /root/3.5 ]; do sleep 0.1; done")
+    guest.sendline("reboot -f")
+    guest.login()
+    assert "here" in guest.shell("cat /root/kept")
+    assert "3.5" in guest.shell("ls /root")
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+    check = subprocess.run(["e2fsck", "-fn", root], capture_output=True, text=True, env=PATH)
+    assert check.returncode == 0, check.stdout
+
+
+def test_several_disks(run, build, tmp_path):
+    image(tmp_path / "whole.img", 8 * MIB)
+    parts = image(
+        tmp_path / "parts.img", 32 * MIB, "label: gpt\nsize=8M, name=one\nsize=8M, name=two\n"
+    )
+    before = parts.read_bytes()
+    system = describe(
+        tmp_path / "s.toml",
+        build,
+        '{ file = "whole.img" }, { file = "parts.img", partition = "two" },'
+        '{ file = "parts.img", partition = 1, readonly = true }, { ram = "8M" }',
+    )
+    guest = run(system)
+    guest.login()
+    sizes = guest.shell("cat /sys/block/vd?/size /sys/block/vd?/ro").split()
+    assert sizes == ["16384"] * 4 + ["0", "0", "1", "0"]
+    for disk in ("vdb", "vdd", "vda"):
+        guest.shell(f"disk=/dev/{disk}; {one_line(RANDOM_WRITES)}")
+    guest.shell("cp /tmp/copy /tmp/of-vda; ! dd if=/tmp/copy of=/dev/vdc bs=512 count=1")
+    guest.shell(one_line(UNBIND))
+    guest.shell(
+        "cat /tmp/copy >/dev/vda; echo 3 >/proc/sys/vm/drop_caches; cmp /tmp/copy /dev/vda"
+        " -n 4194304; blkdiscard /dev/vdb; sync"
+    )
+    assert "I/O error" not in guest.shell("dmesg | grep -v vda || :")
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+    # Partition two was discarded in the end, and nothing else has changed.
+    assert parts.read_bytes() == before
