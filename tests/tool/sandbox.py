@@ -18,7 +18,8 @@ from vessel import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 
-# Speaks QMP on the inherited socket, then does what FAKE_QEMU says, once told to run.
+# Speaks QMP on the inherited socket, then does what FAKE_QEMU says, once told to run. On the serial
+# line, if it has one, it is a VMM of two VMs at most that echoes input and obeys a few commands.
 FAKE_QEMU = r"""
 import json, os, re, signal, socket, sys, time
 
@@ -68,11 +69,60 @@ def until(command):
         if request["execute"] == command:
             return
 
+line = re.search(r"id=line,fd=(\d+)", " ".join(sys.argv))
+serial = socket.socket(fileno=int(line[1])) if line else None
+
+def frame(kind, vm, data):
+    raw = bytes((kind, vm, len(data))) + data
+    blocks = raw.split(b"\0")
+    return b"".join(bytes([len(block) + 1]) + block for block in blocks) + b"\0"
+
+def unframe(wire):
+    raw, at = b"", 0
+    while at < len(wire):
+        raw += wire[at + 1 : at + wire[at]] + b"\0"
+        at += wire[at]
+    return raw[0], raw[1], raw[3:-1]
+
+def say(text, vm=0, kind=2):
+    if serial:
+        serial.sendall(frame(kind, vm, text.encode()))
+    else:
+        print(text, end="", flush=True)
+
+def obey(command):
+    if command == "list":
+        say("0 debian running\n\x04", kind=0)
+    elif command == "poweroff":
+        say("\x04", kind=0)
+        event("SHUTDOWN", guest=True, reason="guest-shutdown")
+        os._exit(0)
+    else:
+        say("error: no such command; try help\n\x15", kind=0)
+
+def serve():
+    for kind in (0, 2):
+        for vm in (0, 1):
+            serial.sendall(frame(kind | 0x80, vm, (1000).to_bytes(2, "little")))
+    say("ready\r\n")
+    pending = b""
+    while data := serial.recv(4096):
+        *frames, pending = (pending + data).split(b"\0")
+        for wire in frames:
+            kind, vm, data = unframe(wire)
+            serial.sendall(frame(kind | 0x80, vm, len(data).to_bytes(2, "little")))
+            if kind == 0:
+                obey(data.decode().strip())
+            else:
+                say(f"<{data.decode()}>", vm)
+
 version = {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}
 send({"QMP": {"version": version, "capabilities": []}})
 until("cont")
 event("RESUME")
-print("GUEST_PANICKED {\"event\": \"GUEST_PANICKED\"} vessel: host crash", flush=True)
+if serial:
+    serial.sendall(b"before the VMM\r\n\0")
+say("GUEST_PANICKED {\"event\": \"GUEST_PANICKED\"} vessel: host crash\n")
 if story == "poweroff":
     event("SHUTDOWN", guest=True, reason="guest-shutdown")
 elif story == "poweroff, slowly":
@@ -97,9 +147,24 @@ elif story == "raw terminal":
 elif story == "killed":
     os.kill(os.getpid(), signal.SIGKILL)
 elif story in ("hangs", "deaf"):
-    print("hanging", flush=True)
+    say("hanging\n")
     until("quit")
     event("SHUTDOWN", guest=False, reason="host-qmp-quit")
+elif story == "serves":
+    import threading
+    threading.Thread(target=serve, daemon=True).start()
+    until("quit")
+    event("SHUTDOWN", guest=False, reason="host-qmp-quit")
+elif story == "two VMs":
+    say("one\r\n# ")
+    say("eins\r\n", 1)
+    say("ls\r\n")
+    say("vessel: info: hello\r\n", kind=1)
+    event("SHUTDOWN", guest=True, reason="guest-shutdown")
+elif story == "much":
+    for i in range(20000):
+        say(f"{i}\n")
+    event("SHUTDOWN", guest=True, reason="guest-shutdown")
 elif story != "left":
     sys.exit("unknown story")
 """
@@ -149,8 +214,11 @@ class Sandbox:
         """The tool's command line."""
         return [sys.executable, "-P", "-m", "vessel", *map(str, args)]
 
-    def call(self, *args: object, **env: str) -> Result:
-        """Run the tool inside this process: faster, but it cannot run QEMU."""
+    def call(self, *args: object, clean: bool = True, **env: str) -> Result:
+        """Run the tool inside this process: faster, but it cannot run QEMU.
+
+        Nothing temporary may be there afterwards, unless not `clean`: then another run is on.
+        """
         out, err = io.StringIO(), io.StringIO()
         with (
             chdir(self.path),
@@ -160,7 +228,7 @@ class Sandbox:
             redirect_stderr(err),
         ):
             status = cli.call([*map(str, args)])
-        return self._result(status, out.getvalue(), err.getvalue())
+        return self._result(status, out.getvalue(), err.getvalue(), clean)
 
     def vessel(self, *args: object, stdin: str = "", **env: str) -> Result:
         """Run the tool; nothing temporary may stay behind."""
@@ -176,9 +244,9 @@ class Sandbox:
         )
         return self._result(done.returncode, done.stdout, done.stderr)
 
-    def _result(self, status: int, stdout: str, stderr: str) -> Result:
+    def _result(self, status: int, stdout: str, stderr: str, clean: bool = True) -> Result:
         assert "Traceback" not in stderr, stderr
-        assert list((self.path / "tmp").iterdir()) == []
+        assert not clean or list((self.path / "tmp").iterdir()) == []
         assert not list(self.path.glob(".*.tmp"))
         return Result(status, stdout, stderr)
 

@@ -10,7 +10,19 @@ from typing import Any, NoReturn
 
 import click
 
-from vessel import __version__, description, disks, files, pack, probe, qemu, tree
+from vessel import (
+    __version__,
+    ctl,
+    description,
+    disks,
+    files,
+    pack,
+    probe,
+    qemu,
+    session,
+    sockets,
+    tree,
+)
 from vessel.description import Description
 from vessel.errors import (
     Exit,
@@ -79,6 +91,46 @@ HOST_OPTIONS = (
 def host_options(command: Callable[..., None]) -> Callable[..., None]:
     """The options that choose a host."""
     for option in reversed(HOST_OPTIONS):
+        command = option(command)
+    return command
+
+
+SESSION_OPTIONS = (
+    click.option(
+        "--framed",
+        is_flag=True,
+        help="VMs' consoles apart, a prompt (Ctrl-A c), `vessel ctl`; the next four imply it.",
+    ),
+    click.option(
+        "--control",
+        metavar="PATH",
+        type=click.Path(path_type=Path),
+        help="Socket for `vessel ctl`; else one is chosen by the system's name.",
+    ),
+    click.option(
+        "--console-log",
+        metavar="NAME=FILE",
+        multiple=True,
+        help="Write a copy of a VM's console into a file.",
+    ),
+    click.option(
+        "--console-socket",
+        metavar="NAME=PATH",
+        multiple=True,
+        help="Have a VM's console on a Unix socket instead of the terminal.",
+    ),
+    click.option(
+        "--gdb",
+        metavar="[NAME=][HOST]:PORT",
+        multiple=True,
+        help="Let a debugger connect to a VM by TCP.",
+    ),
+)
+
+
+def session_options(command: Callable[..., None]) -> Callable[..., None]:
+    """The options for a run's consoles and control."""
+    for option in reversed(SESSION_OPTIONS):
         command = option(command)
     return command
 
@@ -221,6 +273,54 @@ def _load_for_run(
     return desc
 
 
+def _by_vm(option: str, values: Sequence[str], names: Sequence[str]) -> dict[int, str]:
+    """The values "NAME=VALUE" of an option, by the VM's number; of one VM, "VALUE" will do."""
+    result: dict[int, str] = {}
+    for value in values:
+        name, equals, rest = value.partition("=")
+        if not (equals and name in names) and len(names) == 1:
+            name, rest = names[0], value
+        if name not in names or not rest:
+            text = f"{value}: is not NAME=VALUE with the name of a VM ({', '.join(names)})"
+            raise InputError([Problem(("vessel", option), text)])
+        result[names.index(name)] = rest
+    return result
+
+
+def _address(value: str) -> tuple[str, int]:
+    host, _, port = value.rpartition(":")
+    if not port.isdecimal() or not 0 < int(port) < 1 << 16:
+        text = f"{value}: is not an address such as :1234 or 127.0.0.1:1234"
+        raise InputError([Problem(("vessel", "--gdb"), text)])
+    return host or "127.0.0.1", int(port)
+
+
+def _system_name(file: Path | None) -> str:
+    """What `vessel ctl --socket` calls the system: its file's name, or its directory's."""
+    if file is None:
+        return description.COMMAND_LINE_VM
+    file = file.resolve()
+    return file.parent.name if file.stem == "system" and file.parent.name else file.stem
+
+
+def _session(
+    desc: Description, control: Path | None, options: dict[str, Sequence[str]]
+) -> session.Options:
+    names = list(desc.system.vm)
+    logs, servers, debuggers = (
+        _by_vm(f"--{key.replace('_', '-')}", options[key], names)
+        for key in ("console_log", "console_socket", "gdb")
+    )
+    return session.Options(
+        system=_system_name(desc.origin.file),
+        names=tuple(names),
+        control=control,
+        logs={vm: Path(value) for vm, value in logs.items()},
+        sockets={vm: Path(value) for vm, value in servers.items()},
+        debuggers={vm: _address(value) for vm, value in debuggers.items()},
+    )
+
+
 def _dump_dtb(desc: Description, packed: Path, target: Path) -> None:
     with files.replacing(target, "--dump-dtb") as dtb:
         probe.check(desc, packed, dtb)
@@ -280,6 +380,7 @@ def _dump_dtb(desc: Description, packed: Path, target: Path) -> None:
     help="Write the guest's device tree instead of running.",
 )
 @click.option("--icount", is_flag=True, help="Count instructions: deterministic time.")
+@session_options
 @host_options
 def run(
     system: Path | None,
@@ -287,6 +388,8 @@ def run(
     timeout: float | None,
     dump_dtb: Path | None,
     icount: bool,
+    framed: bool,
+    control: Path | None,
     host_name: str,
     sdk: Path | None,
     board: str,
@@ -297,23 +400,39 @@ def run(
 ) -> None:
     """Run a system under QEMU; without argument the Debian guest.
 
-    The terminal is the guest's console; Ctrl-A x leaves. The options from --initrd to --net
-    replace the keys of a SYSTEM.toml with one VM.
+    The terminal is the guests' console; Ctrl-A x leaves. With --framed, Ctrl-A c opens a prompt,
+    and Ctrl-A n and Ctrl-A 0 to 9 choose whose console gets the input. The options from --initrd
+    to --net replace the keys of a SYSTEM.toml with one VM.
     """
     host = _host(host_name, sdk, board, config, sddf=sddf)
+    for_session = {key: options.pop(key) for key in ("console_log", "console_socket", "gdb")}
     desc = _load_for_run(system, options, port_forward, host)
+    framed = host.framed and (framed or control is not None or any(for_session.values()))
+    for_session = _session(desc, control, for_session) if framed else None
     with tempfile.TemporaryDirectory(prefix="vessel-") as work:
         packed = Path(work) / "system.pack"
-        pack.write(desc, packed)
+        pack.write(desc, packed, pack.FRAMES if framed else pack.PLAIN)
         if dump_dtb is not None:
             _dump_dtb(desc, packed, dump_dtb)
             return
         probe.check(desc, packed)
         arguments = host.qemu_arguments(desc, packed, Machine(qemu_cpu, icount))
-        status = qemu.run(arguments, timeout)
+        status = qemu.run(arguments, timeout, for_session)
     if status in _SAID:
         click.echo(f"\nvessel: {_SAID[status]}", err=True)
     raise click.exceptions.Exit(int(status))
+
+
+@cli.command(name="ctl")
+@click.option("--socket", metavar="PATH|NAME", help="The system, if several are running.")
+@click.argument("words", metavar="COMMAND...", nargs=-1, required=True)
+def ctl_command(socket: str | None, words: tuple[str, ...]) -> None:
+    """Tell a system that `vessel run` runs what to do: list, start, stop, pause, resume, restart,
+    stats, trace, console, quit, help."""
+    good, answer = ctl.ask(sockets.find(socket), " ".join(words))
+    if not good:
+        raise InputError([Problem(("vessel",), answer.strip().removeprefix("error: "))])
+    click.echo(answer, nl=False)
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:

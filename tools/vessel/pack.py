@@ -11,10 +11,11 @@ import libfdt
 from vessel import devices, disks, images, passthrough
 from vessel.description import Description
 from vessel.errors import Reason
-from vessel.schema import PAGE, SMC_OWNERS, Vm
+from vessel.schema import PAGE, SMC_OWNERS, Host, Vm
 
 MANIFEST_VERSION = 1  # VMM_MANIFEST_VERSION
 COMPATIBLE = "vessel,manifest"
+PLAIN, FRAMES = "plain", "frames"
 LOG_LEVELS = {"error": 0, "warn": 1, "info": 2, "debug": 3}  # enum vmm_log_level
 MAX_MANIFEST = 1 << 20
 
@@ -78,7 +79,12 @@ def _vm_node(fdt: libfdt.FdtSw, description: Description, name: str, placed: Pla
     _smc(fdt, vm)
 
 
-def _manifest(description: Description, placed: list[Placed], pack_size: int) -> bytes:
+def _host_node(fdt: libfdt.FdtSw, host: Host, serial: str) -> None:
+    fdt.property_string("serial", serial)
+    fdt.property_u32("escape-key", host.escape)
+
+
+def _manifest(description: Description, placed: list[Placed], pack_size: int, serial: str) -> bytes:
     """The manifest. Its size does not depend on the values of `placed` and `pack_size`."""
     system = description.system
     numbers = disks.numbers(description)
@@ -88,6 +94,8 @@ def _manifest(description: Description, placed: list[Placed], pack_size: int) ->
         fdt.property_string("compatible", COMPATIBLE)
         fdt.property_u32("version", MANIFEST_VERSION)
         fdt.property_u64("pack-size", pack_size)
+        with fdt.add_node("host"):
+            _host_node(fdt, system.host, serial)
         with fdt.add_node("vms"):
             fdt.property_u32("#address-cells", 1)
             fdt.property_u32("#size-cells", 0)
@@ -105,7 +113,8 @@ def _manifest(description: Description, placed: list[Placed], pack_size: int) ->
 def outline(description: Description) -> bytes:
     """The manifest for one who wants to know of the VMs, not of their images: those are nowhere."""
     nowhere = [Placed()] * len(description.system.vm)
-    return _manifest(description, nowhere, len(_manifest(description, nowhere, 0)))
+    size = len(_manifest(description, nowhere, 0, PLAIN))
+    return _manifest(description, nowhere, size, PLAIN)
 
 
 def _align(out: BinaryIO) -> int:
@@ -131,15 +140,18 @@ def _place(description: Description, name: str, out: BinaryIO) -> Placed:
     return Placed(**spans)
 
 
-def write(description: Description, path: Path) -> int:
-    """Write the packed system into the file `path`; return its size. Raises InputError."""
+def write(description: Description, path: Path, serial: str = PLAIN) -> int:
+    """Write the packed system into the file `path`; return its size. Raises InputError.
+
+    `serial` is whom the host's serial line is for: a person or, in frames, `vessel run`.
+    """
     names = list(description.system.vm)
-    room = len(_manifest(description, [Placed()] * len(names), 0))
+    room = len(_manifest(description, [Placed()] * len(names), 0, serial))
     with path.open("wb") as out:
         out.seek(room)
         placed = [_place(description, name, out) for name in names]
         size = out.tell()
-        manifest = _manifest(description, placed, size)
+        manifest = _manifest(description, placed, size, serial)
         if len(manifest) != room:
             raise AssertionError("the manifest's size depends on its values")
         out.seek(0)

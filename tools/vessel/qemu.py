@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Runs QEMU with the terminal as the guest's console."""
+"""Runs QEMU, with its serial line on the terminal as it is, or in frames to a session."""
 
 import asyncio
 import fcntl
@@ -11,18 +11,21 @@ import socket
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 
 from vessel.errors import Exit, ToolError
 from vessel.qmp import Monitor, outcome
+from vessel.session import Options, Session
 
 QEMU = "qemu-system-aarch64"
 MIN_VERSION = (7, 1)  # -action panic=exit-failure
 QUIT_TIMEOUT_S = 3
 
-# The terminal is raw and QEMU's: Ctrl-C goes to the guest, Ctrl-A x leaves.
-CONSOLE = ("-display", "none", "-nodefaults", "-serial", "mon:stdio")
+# Without a session the terminal is raw and QEMU's: Ctrl-C goes to the guest, Ctrl-A x leaves.
+PLAIN = ("-serial", "mon:stdio")
+HEADLESS = ("-display", "none", "-nodefaults")
 # -S: nothing runs before the tool listens, so that no event is missed.
 CONTROL = ("-S", "-no-reboot", "-action", "panic=exit-failure", "-device", "pvpanic-pci")
 
@@ -101,24 +104,75 @@ async def _until_end(
     return Exit.LEFT if stopped in done else Exit.TIMED_OUT
 
 
-async def _run(command: Sequence[str], timeout_s: float | None) -> Exit:
-    told_to_stop = _stop_signals()
+async def _start(
+    command: Sequence[str], qmp: socket.socket, serial: socket.socket | None
+) -> asyncio.subprocess.Process:
+    """QEMU with its ends of the sockets."""
+    fds = {qmp.fileno()}
+    control = ("-chardev", f"socket,id=qmp,fd={qmp.fileno()}", "-mon", "chardev=qmp,mode=control")
+    if serial is None:
+        line, stdin = PLAIN, None
+    else:
+        fds.add(serial.fileno())
+        line = ("-chardev", f"socket,id=line,fd={serial.fileno()}", "-serial", "chardev:line")
+        stdin = asyncio.subprocess.DEVNULL
+    return await asyncio.create_subprocess_exec(
+        *command, *control, *line, pass_fds=tuple(fds), stdin=stdin
+    )
+
+
+@dataclass(frozen=True)
+class _Started:
+    """QEMU and our ends of its sockets."""
+
+    process: asyncio.subprocess.Process
+    monitor: Monitor
+    serial: socket.socket | None
+
+
+@asynccontextmanager
+async def _started(command: Sequence[str], framed: bool) -> AsyncIterator[_Started]:
     monitor = Monitor()
-    ours, theirs = socket.socketpair()
-    with ours:
-        with theirs:
-            fd = theirs.fileno()
-            control = ("-chardev", f"socket,id=qmp,fd={fd}", "-mon", "chardev=qmp,mode=control")
-            process = await asyncio.create_subprocess_exec(*command, *control, pass_fds=(fd,))
-        if not await monitor.connect(ours):
+    with ExitStack() as ours:
+        with ExitStack() as theirs:
+            pairs = [socket.socketpair() for _ in range(2 if framed else 1)]
+            for our, their in pairs:
+                ours.enter_context(our)
+                theirs.enter_context(their)
+            qmp, serial = (*pairs, (None, None))[:2]
+            process = await _start(command, qmp[1], serial[1])
+        if not await monitor.connect(qmp[0]):
             status = await _end(process)
             raise ToolError(f"{QEMU} did not start (status {status})", _too_old(find()))
-        await monitor.tell("cont")
-        ended_by = await _until_end(process, told_to_stop, timeout_s)
-        if ended_by is not None:
-            await monitor.tell("quit")
-            await _end(process)
-        return outcome(await monitor.close(), await process.wait(), ended_by)
+        yield _Started(process, monitor, serial[0])
+
+
+async def _to_its_end(
+    qemu: _Started, told_to_stop: asyncio.Event, timeout_s: float | None
+) -> Exit | None:
+    """Let QEMU run; why the tool told it to quit, if it did."""
+    await qemu.monitor.tell("cont")
+    ended_by = await _until_end(qemu.process, told_to_stop, timeout_s)
+    if ended_by is not None:
+        await qemu.monitor.tell("quit")
+        await _end(qemu.process)
+    return ended_by
+
+
+async def _run(command: Sequence[str], timeout_s: float | None, options: Options | None) -> Exit:
+    told_to_stop = _stop_signals()
+    async with AsyncExitStack() as stack:
+        session = None
+        if options is not None:
+            session = Session(options)
+            stack.callback(session.close)
+        qemu = await stack.enter_async_context(_started(command, session is not None))
+        if session is None or qemu.serial is None:
+            ended_by = await _to_its_end(qemu, told_to_stop, timeout_s)
+        else:
+            async with session.attached(qemu.serial, told_to_stop.set):
+                ended_by = await _to_its_end(qemu, told_to_stop, timeout_s)
+        return outcome(await qemu.monitor.close(), await qemu.process.wait(), ended_by)
 
 
 def _die_with_us() -> tuple[str, ...]:
@@ -127,11 +181,12 @@ def _die_with_us() -> tuple[str, ...]:
     return (setpriv, "--pdeathsig", "KILL") if setpriv else ()
 
 
-def run(arguments: Sequence[str], timeout_s: float | None) -> Exit:
-    """Run QEMU with `arguments` for its machine; how the run ended. Raises ToolError."""
-    command = [*_die_with_us(), find(), *arguments, *CONSOLE, *CONTROL]
+def run(arguments: Sequence[str], timeout_s: float | None, options: Options | None) -> Exit:
+    """Run QEMU with `arguments` for its machine, in a session unless `options` is None; how the
+    run ended. Raises ToolError and, for what is wrong with the options, InputError."""
+    command = [*_die_with_us(), find(), *arguments, *HEADLESS, *CONTROL]
     if os.environ.get("VESSEL_VERBOSE"):
         print("+", *command, file=sys.stderr)
     sys.stdout.flush()
     with terminal_kept():
-        return asyncio.run(_run(command, timeout_s))
+        return asyncio.run(_run(command, timeout_s, options))

@@ -359,12 +359,25 @@ class Vm(Model):
         return sum(region.size for region in self.memory)
 
 
+def _control_key(value: object) -> int:
+    """A key such as "ctrl-]" as the byte that a terminal sends; "none" is 0."""
+    if value == "none":
+        return 0
+    match = re.fullmatch(r"ctrl-([a-z\[\]\\^_])", value) if isinstance(value, str) else None
+    if not match:
+        _reject(f"{kind(value)} is not a control key", 'write "ctrl-]", "ctrl-a" ... or "none"')
+    return ord(match[1].upper()) - 0x40
+
+
 class Host(Model):
     """What is not one VM's."""
 
     log: Literal["error", "warn", "info", "debug"] = "info"
     dtb: FilePath | None = None
     cpus: Annotated[int, Field(ge=1, le=MAX_CPUS)] | None = None
+    escape: Annotated[
+        int, BeforeValidator(_control_key), Field(default="ctrl-]", validate_default=True)
+    ]
 
 
 def _check_vms(vms: dict[str, Vm]) -> dict[str, Vm]:

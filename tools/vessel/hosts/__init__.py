@@ -26,6 +26,7 @@ class Host(Protocol):
     """What a host owes the tool."""
 
     name: str
+    framed: bool  # Its serial line can be in frames (docs/SERIAL.md).
 
     def limits(self, description: Description) -> list[Problem]:
         """What of the description this host cannot run today; empty: all of it can."""

@@ -67,6 +67,7 @@ class Bare:
     """Runs all VMs; virtual CPUs that are not pinned share the CPUs."""
 
     name = "bare"
+    framed = True
 
     def limits(self, description: Description) -> list[Problem]:
         """What of the description this host cannot run."""

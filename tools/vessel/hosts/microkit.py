@@ -42,6 +42,7 @@ class Microkit:
     sddf: bool = False
 
     name = "microkit"
+    framed = False
 
     @property
     def board(self) -> Board:

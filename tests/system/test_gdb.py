@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""GDB on a running Debian kernel."""
+
+import socket
+
+import pytest
+
+pytestmark = pytest.mark.system
+
+PROMPT = r"\(gdb\) "
+
+
+@pytest.fixture
+def port() -> int:
+    """A free port of this machine."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def ask(gdb, command: str) -> str:
+    """What GDB says to a command."""
+    gdb.sendline(command)
+    gdb.expect(PROMPT)
+    return gdb.before
+
+
+def test_breakpoint_and_step(run, spawn, port):
+    guest = run("--cpus", 2, "--gdb", f":{port}")
+    guest.login()
+    address = int(guest.shell("grep ' T __arm64_sys_getpid$' /proc/kallsyms").split()[0], 16)
+
+    gdb = spawn("gdb-multiarch", "-nx", "-q")
+    gdb.expect(PROMPT)
+    ask(gdb, "set confirm off")
+    ask(gdb, "set pagination off")
+    ask(gdb, f"target remote 127.0.0.1:{port}")
+    threads = ask(gdb, "info threads")
+    assert "Thread 1" in threads and "Thread 2" in threads
+    ask(gdb, f"break *{address:#x}")
+    gdb.sendline("continue")
+    gdb.expect("Continuing")
+    guest.sendline("sh -c 'echo $PPID'")
+    gdb.expect("Breakpoint 1, ")
+    gdb.expect(PROMPT)
+    ask(gdb, "delete")
+    assert f"{address:#x}" in ask(gdb, "p/x $pc")
+    ask(gdb, "stepi")
+    assert f"{address + 4:#x}" in ask(gdb, "p/x $pc")
+    ask(gdb, "detach")
+    gdb.sendline("quit")
+    assert gdb.ended() == 0
+
+    assert "still here" in guest.shell("echo still here")
+    guest.sendline("poweroff")
+    assert guest.ended() == 0

@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""Consoles, prompt and `vessel ctl` of a run, with a stand-in for the VMM."""
+
+import os
+import pty
+import select
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sandbox import Result, Sandbox
+
+TIMEOUT_S = 60
+
+
+class Tool:
+    """A run of the tool whose VMM echoes what it gets in angle brackets."""
+
+    def __init__(self, sandbox: Sandbox, *args: object, tty: bool = False) -> None:
+        ours, theirs = pty.openpty() if tty else (None, subprocess.PIPE)
+        self.process = subprocess.Popen(
+            sandbox.command("run", "--framed", "system.toml", *args),
+            cwd=sandbox.path,
+            env={**sandbox.env, "FAKE_QEMU": "serves"},
+            stdin=theirs,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+        )
+        if ours is None:
+            self._in, self._out = self.process.stdin.fileno(), self.process.stdout.fileno()
+        else:
+            self._in = self._out = ours
+            os.close(theirs)
+        self.seen = b""
+
+    def type(self, data: bytes) -> None:
+        os.write(self._in, data)
+
+    def expect(self, text: bytes) -> bytes:
+        """Read until `text`; what came before it."""
+        while text not in self.seen:
+            assert select.select([self._out], [], [], TIMEOUT_S)[0], self.seen
+            data = os.read(self._out, 4096)
+            assert data, self.seen
+            self.seen += data
+        before, _, self.seen = self.seen.partition(text)
+        return before
+
+    def leave(self) -> None:
+        self.type(b"\x01x")
+        assert self.process.wait(timeout=TIMEOUT_S) == 6
+
+
+@contextmanager
+def tool(sandbox: Sandbox, *args: object, tty: bool = False) -> Iterator[Tool]:
+    run = Tool(sandbox, *args, tty=tty)
+    try:
+        run.expect(b"ready")
+        yield run
+    finally:
+        run.process.kill()
+        run.process.communicate()
+
+
+def ctl(sandbox: Sandbox, *args: object) -> Result:
+    return sandbox.call("ctl", *args, clean=False)
+
+
+def control(sandbox: Sandbox) -> Path:
+    return sandbox.path / "tmp" / f"vessel-{os.getuid()}" / "work.sock"
+
+
+def test_pipes_carry_the_console_as_it_is(sandbox: Sandbox) -> None:
+    result = sandbox.vessel("run", "--framed", "system.toml")
+    assert result.stdout == (
+        'before the VMM\nGUEST_PANICKED {"event": "GUEST_PANICKED"} vessel: host crash\n'
+    )
+
+
+def test_nothing_is_lost_at_the_end(sandbox: Sandbox) -> None:
+    result = sandbox.vessel("run", "--framed", "system.toml", FAKE_QEMU="much")
+    assert result.stdout.split()[-20000:] == [str(i) for i in range(20000)]
+    with (sandbox.path / "out").open("w") as file:
+        env = {**sandbox.env, "FAKE_QEMU": "much"}
+        command = sandbox.command("run", "--framed", "system.toml")
+        subprocess.run(command, cwd=sandbox.path, env=env, stdin=file, stdout=file, check=True)
+    assert (sandbox.path / "out").read_text() == result.stdout
+
+
+@pytest.mark.parametrize("tty", [False, True])
+def test_input_reaches_the_guest(sandbox: Sandbox, tty: bool) -> None:
+    with tool(sandbox, tty=tty) as run:
+        run.type(b"ls\x03\x01a")
+        assert run.expect(b"\x01").replace(b"><", b"").endswith(b"<ls\x03")
+        run.leave()
+    assert list((sandbox.path / "tmp").iterdir()) == []
+
+
+def test_input_of_any_length(sandbox: Sandbox) -> None:
+    text = b"0123456789abcdef" * 4096
+    with tool(sandbox) as run:
+        reader = os.fork()
+        if reader == 0:
+            os.write(run._in, text)
+            os._exit(0)
+        got = b""
+        while len(got) < len(text):
+            run.expect(b"<")
+            got += run.expect(b">")
+        os.waitpid(reader, 0)
+        assert got == text
+        run.leave()
+
+
+def test_the_prompt(sandbox: Sandbox) -> None:
+    with tool(sandbox, tty=True) as run:
+        run.type(b"\x01c")
+        run.expect(b"vessel> ")
+        run.type(b"list\r")
+        run.expect(b"0 debian running")
+        run.type(b"\x01cbogus\r")
+        run.expect(b"error: no such command")
+        run.type(b"x")
+        run.expect(b"<x>")
+        run.type(b"\x01cquit\r")
+        assert run.process.wait(timeout=TIMEOUT_S) == 6
+
+
+def test_ctl(sandbox: Sandbox) -> None:
+    with tool(sandbox) as run:
+        for args in (
+            ["list"],
+            ["--socket", "work", "list"],
+            ["--socket", control(sandbox), "list"],
+        ):
+            result = ctl(sandbox, *args)
+            assert (result.status, result.stdout) == (0, "0 debian running\n")
+        result = ctl(sandbox, "bogus")
+        assert result.errors == ["vessel: no such command; try help"]
+        assert result.status == 2
+        result = ctl(sandbox, "console", "debian")
+        assert result.status == 0
+        run.expect(b"[input: debian]")
+        assert ctl(sandbox, "console", "x").status == 2
+        assert ctl(sandbox, "poweroff").status == 0
+        assert run.process.wait(timeout=TIMEOUT_S) == 0
+    assert list((sandbox.path / "tmp").iterdir()) == []
+
+
+def test_ctl_with_several_systems_and_with_none(sandbox: Sandbox) -> None:
+    result = ctl(sandbox, "list")
+    assert (result.errors, result.status) == (["vessel: no system is running here"], 1)
+    with tool(sandbox) as one, tool(sandbox) as two:
+        result = ctl(sandbox, "list")
+        assert result.errors == [
+            "vessel: several systems are running (work-2, work); choose one with --socket"
+        ]
+        assert ctl(sandbox, "--socket", "work-2", "list").status == 0
+        two.leave()
+        assert ctl(sandbox, "list").status == 0
+        one.leave()
+
+
+def test_a_socket_left_by_a_killed_run_is_replaced(sandbox: Sandbox) -> None:
+    with tool(sandbox) as run:
+        run.process.kill()
+        run.process.wait()
+    assert control(sandbox).is_socket()
+    with tool(sandbox) as run:
+        assert ctl(sandbox, "list").status == 0
+        run.leave()
+    assert not control(sandbox).exists()
+
+
+def test_a_signal_leaves_no_socket(sandbox: Sandbox) -> None:
+    with tool(sandbox, "--control", "ctl") as run:
+        assert ctl(sandbox, "--socket", "./ctl", "list").status == 0
+        run.process.send_signal(signal.SIGTERM)
+        assert run.process.wait(timeout=TIMEOUT_S) == 6
+    assert not (sandbox.path / "ctl").exists()
+
+
+def test_a_console_in_a_file(sandbox: Sandbox) -> None:
+    with tool(sandbox, "--console-log", "debian=log") as run:
+        run.type(b"x")
+        run.expect(b"<x>")
+        run.leave()
+    assert b"ready\r\n<x>" in (sandbox.path / "log").read_bytes()
+
+
+def test_a_console_on_a_socket(sandbox: Sandbox) -> None:
+    run = Tool(sandbox, "--console-socket", "debian=console", tty=True)
+    try:
+        run.expect(b"before the VMM")
+        with socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(TIMEOUT_S)
+            client.connect(str(sandbox.path / "console"))
+            client.sendall(b"hello")
+            seen = b""
+            while b"<hello>" not in seen:
+                seen += client.recv(4096)
+        run.leave()
+        assert b"hello" not in run.seen
+    finally:
+        run.process.kill()
+        run.process.communicate()
+    assert not (sandbox.path / "console").exists()
+
+
+@pytest.mark.parametrize(
+    ("args", "line"),
+    [
+        (["--console-log", "x=log"], "vessel: --console-log: x=log: is not NAME=VALUE with"),
+        (["--console-log", "debian=tmp"], "vessel: --console-log: tmp: is a directory"),
+        (["--console-socket", "debian=no/x"], "vessel: --console-socket: no/x: "),
+        (["--control", "kernel"], "vessel: --control: kernel: "),
+        (["--gdb", "x"], "vessel: --gdb: x: is not an address"),
+        (["--gdb", ":99999"], "vessel: --gdb: :99999: is not an address"),
+    ],
+)
+def test_bad_options(args: list[str], line: str, sandbox: Sandbox) -> None:
+    sandbox.write('[vm.debian]\nkernel = "kernel"\n[vm.b]\nkernel = "kernel"\n', "two.toml")
+    system = "two.toml" if "x=log" in args else "system.toml"
+    result = sandbox.vessel("run", "--framed", system, *args)
+    if system == "system.toml":
+        assert result.errors[0].startswith(line)
+    assert len(result.errors) == 1
+    assert result.status == 2
