@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from vessel.screen import QUIET_S, Screen
+from vessel.screen import DELAY_S, LINE_MAX, Screen
 from vessel.terminal import Command, Key, Keys, Select
 
 PROMPT = b"\r\033[Kvessel> "
@@ -70,12 +70,25 @@ def test_unfinished_lines_of_others_wait_for_their_end() -> None:
 
 
 def test_unfinished_lines_of_others_are_shown_after_a_while() -> None:
-    steps = console(0, b"# "), console(1, b"login: "), 10 * QUIET_S, console(1, b"root")
+    steps = console(0, b"# "), console(1, b"login: "), 10 * DELAY_S, console(1, b"root")
     assert shown(("a", "b"), *steps) == b"[a] # \r\n[b] login: root"
 
 
+def test_a_line_without_end_is_not_kept_back() -> None:
+    written = bytearray()
+
+    async def flood() -> None:
+        screen = Screen(written.extend, ("a", "b"), False)
+        screen.console(0, b"# ")
+        for _ in range(100):
+            screen.console(1, b"x" * 250)
+
+    asyncio.run(flood())
+    assert written.count(b"x") >= 25000 - LINE_MAX
+
+
 def test_the_prompt_is_drawn_again_below_output() -> None:
-    steps = prompt(b""), prompt(b"l"), console(0, b"tick\r\n"), 10 * QUIET_S, prompt(None)
+    steps = prompt(b""), prompt(b"l"), console(0, b"tick\r\n"), 10 * DELAY_S, prompt(None)
     assert shown((), *steps) == (PROMPT + PROMPT + b"l" + b"\r\ntick\r\n" + PROMPT + b"l" + b"\r\n")
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 COLOURS = 6
 FIRST_COLOUR = 31  # ECMA-48, 8.3.117: red and on.
-QUIET_S = 0.03  # After so long an unfinished line is shown, and the prompt drawn again.
+DELAY_S = 0.03  # After so long an unfinished line is shown, and the prompt drawn again.
+LINE_MAX = 1024  # Nor is more than this of a line kept back.
 PROMPT = b"vessel> "
 _TEXT = frozenset(string.printable.encode()) - set(b"\x0b\x0c")
 
@@ -61,13 +62,15 @@ class Screen:
         self._put(bytes(shown))
 
     def _later(self) -> None:
-        """Once nobody has written for a while."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_later(QUIET_S, self.settle)
+        """Soon, whoever goes on writing."""
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(DELAY_S, self.settle)
 
     def settle(self) -> None:
         """Show what waits: unfinished lines, the prompt."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
         for vm, data in self._waiting.items():
             self._show(vm, data)
         self._waiting.clear()
@@ -79,9 +82,10 @@ class Screen:
         data = self._waiting.pop(vm, b"") + data
         if self._owner != vm and not (self._fresh and self._typed is None):
             lines, newline, rest = data.rpartition(b"\n")
-            data = lines + newline
-            if rest:
-                self._waiting[vm] = rest
+            if len(rest) <= LINE_MAX:
+                data = lines + newline
+                if rest:
+                    self._waiting[vm] = rest
         if data:
             self._show(vm, data)
         if self._waiting or self._typed is not None:
