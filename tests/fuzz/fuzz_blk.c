@@ -3,43 +3,31 @@
  * A hostile driver of the block device: registers, rings and requests from the input, and a back
  * end that takes, refuses and completes as the input says. Guest memory changes between two reads.
  */
-#include <string.h>
-
-#include <vmm/bits.h>
 #include <vmm/virtio_blk.h>
-#include <vmm/virtio_mmio.h>
 
-#include "fuzz.h"
+#include "fuzz_virtio.h"
 
 #define STEPS_MAX 256
-#define RAM_SIZE 0x4000u
-#define RAM_SPLIT 0x2800u
-#define RING 16u
 #define QUEUES 2u
 #define HELD_MAX VMM_VIRTIO_BLK_SLOTS
 #define SECTORS 128u
 
 static struct {
-    struct vmm_vm vm;
-    struct vmm_vcpu vcpu[1];
-    struct vmm_mem_region mem_region[2];
-    struct vmm_mmio_region mmio_region[1];
-    struct vmm_virtio_mmio mmio;
+    struct fuzz_virtio v;
     struct vmm_virtio_blk blk;
     struct vmm_block_info info;
     struct vmm_block_client client;
     struct vmm_block_request held[HELD_MAX];
     size_t held_count;
     bool refuse, at_once;
-    uint8_t *ram; /* Of its own, so that the sanitizer sees its ends. */
 } f;
 
 static bool in_ram(const uint8_t *p, uint32_t len)
 {
-    size_t at = (size_t)(p - f.ram);
+    size_t at = (size_t)(p - f.v.ram);
 
-    return p >= f.ram && len != 0 && len <= RAM_SIZE && at <= RAM_SIZE - len &&
-           (at >= RAM_SPLIT || at + len <= RAM_SPLIT);
+    return p >= f.v.ram && len != 0 && len <= FUZZ_VIRTIO_RAM && at <= FUZZ_VIRTIO_RAM - len &&
+           (at >= FUZZ_VIRTIO_SPLIT || at + len <= FUZZ_VIRTIO_SPLIT);
 }
 
 /* What vmm/block.h promises the back end; and what a DMA of it would do. */
@@ -87,33 +75,20 @@ static void attach(void *cookie, struct vmm_block_client client)
     f.client = client;
 }
 
-static void set_line(void *chip, uint32_t input, bool level)
+static bool busy(void)
 {
-    (void)chip;
-    (void)input;
-    (void)level;
+    return vmm_virtio_blk_busy(&f.blk);
 }
 
 static void build(bool read_only)
 {
     static const struct vmm_block backend = { &f.info, attach, submit, kick, NULL };
-    const struct vmm_vm_config config = {
-        .name = "fuzz",
-        .vcpu = f.vcpu,
-        .vcpu_count = 1,
-        .mem_region = f.mem_region,
-        .mem_capacity = 2,
-        .mmio_region = f.mmio_region,
-        .mmio_capacity = 1,
-        .log_level = VMM_LOG_ERROR,
-    };
-    uint8_t *ram = f.ram != NULL ? f.ram : malloc(RAM_SIZE);
+    uint8_t *ram = f.v.ram;
 
-    fake_reset();
-    fake.quiet = true;
     memset(&f, 0, sizeof(f));
-    f.ram = ram;
-    memset(ram, 0, RAM_SIZE);
+    f.v.ram = ram;
+    fuzz_virtio_build(&f.v);
+    f.v.busy = busy;
     f.info = (struct vmm_block_info) {
         .capacity = SECTORS,
         .block_size = 512,
@@ -125,80 +100,20 @@ static void build(bool read_only)
         .flush = true,
         .read_only = read_only,
     };
-    CHECK(vmm_vm_init(&f.vm, &config) == VMM_OK);
-    CHECK(vmm_mem_add(&f.vm.mem, &(struct vmm_mem_region) { VMM_GPA(FUZZ_RAM_BASE), RAM_SPLIT,
-                                                            ram }) == VMM_OK);
-    CHECK(vmm_mem_add(&f.vm.mem, &(struct vmm_mem_region) { VMM_GPA(FUZZ_RAM_BASE + RAM_SPLIT),
-                                                            RAM_SIZE - RAM_SPLIT,
-                                                            ram + RAM_SPLIT }) == VMM_OK);
-    CHECK(vmm_virtio_blk_init(&f.blk, &f.vm, backend, QUEUES) == VMM_OK);
-    vmm_virtio_mmio_init(&f.mmio, &f.blk.virtio, (struct vmm_irq_line) { set_line, NULL, 0 });
+    CHECK(vmm_virtio_blk_init(&f.blk, &f.v.vm, backend, QUEUES) == VMM_OK);
+    fuzz_virtio_connect(&f.v, &f.blk.virtio);
 }
 
-static void store(uint32_t offset, uint8_t size, uint64_t value)
-{
-    struct vmm_mmio io = { .offset = offset, .size = size, .write = true, .value = value };
-
-    vmm_virtio_mmio_access(&f.mmio, &io);
-    CHECK(!io.again || vmm_virtio_blk_busy(&f.blk));
-}
-
-/* A driver that has come as far as DRIVER_OK, so that most inputs reach the requests. */
 static void start(uint64_t how)
 {
-    uint64_t features = f.blk.virtio.offered & ~((how & 1) != 0 ? 0 : VMM_VIRTIO_F_RING_PACKED);
-
-    store(0x70, 4, 0);
-    store(0x70, 4, 3);
-    store(0x24, 4, 0);
-    store(0x20, 4, (uint32_t)features);
-    store(0x24, 4, 1);
-    store(0x20, 4, features >> 32);
-    store(0x70, 4, 11);
-    for (unsigned n = 0; n < QUEUES; n++) {
-        uint64_t base = FUZZ_RAM_BASE + 0x400 * n;
-
-        store(0x30, 4, n);
-        store(0x38, 4, RING);
-        store(0x80, 4, base);
-        store(0x90, 4, base + 0x100);
-        store(0xa0, 4, base + 0x200);
-        store(0x44, 4, 1);
-    }
-    store(0x70, 4, 15);
-}
-
-static void access_register(struct fuzz_input *in)
-{
-    uint64_t how = fuzz_take(in, 1);
-    uint8_t size = (uint8_t)(1u << (how & 3));
-    uint32_t offset = (uint32_t)(fuzz_take(in, 2) % VMM_VIRTIO_MMIO_SIZE) & ~(size - 1u);
-
-    if ((how & 4) != 0) {
-        store(offset, size, fuzz_take(in, size));
-    } else {
-        struct vmm_mmio io = { .offset = offset, .size = size };
-
-        vmm_virtio_mmio_access(&f.mmio, &io);
-        CHECK((io.value & ~vmm_bytes_mask(size)) == 0);
-    }
-}
-
-/* Bytes into guest memory: rings, tables, headers. */
-static void write_memory(struct fuzz_input *in)
-{
-    uint64_t at = fuzz_take(in, 2) % RAM_SIZE;
-
-    for (uint64_t n = fuzz_take(in, 1) % 40; n > 0 && at < RAM_SIZE; n--) {
-        f.ram[at++] = (uint8_t)fuzz_take(in, 1);
-    }
+    fuzz_virtio_start(&f.v, (how & 1) != 0 ? 0 : VMM_VIRTIO_F_RING_PACKED, QUEUES);
 }
 
 /* A split chain of header, data and status, right but for what the input turns over. */
 static void request(struct fuzz_input *in)
 {
     unsigned n = (unsigned)fuzz_take(in, 1) % QUEUES;
-    uint8_t *ring = f.ram + 0x400 * n;
+    uint8_t *table = fuzz_virtio_table(&f.v, n);
     uint64_t header[2] = { fuzz_take(in, 1) % 16, fuzz_take(in, 1) };
     uint64_t len = fuzz_take(in, 1) * 128;
     uint16_t write = (header[0] & 0xff) == 0 ? 2 : 0;
@@ -207,16 +122,11 @@ static void request(struct fuzz_input *in)
         { FUZZ_RAM_BASE + 0x1800, len | (uint64_t)(1u | write) << 32 | BITS(49, 49) },
         { FUZZ_RAM_BASE + 0x1100, 1 | UINT64_C(2) << 32 },
     };
-    uint16_t idx;
 
-    memcpy(f.ram + 0x1000, header, sizeof(header));
-    memcpy(ring, desc, sizeof(desc));
-    ring[fuzz_take(in, 1) % sizeof(desc)] ^= (uint8_t)fuzz_take(in, 1);
-    memcpy(&idx, ring + 0x102, 2);
-    memset(ring + 0x104 + 2 * (idx % RING), 0, 2);
-    idx++;
-    memcpy(ring + 0x102, &idx, 2);
-    store(0x50, 4, n);
+    memcpy(f.v.ram + 0x1000, header, sizeof(header));
+    memcpy(table, desc, sizeof(desc));
+    table[fuzz_take(in, 1) % sizeof(desc)] ^= (uint8_t)fuzz_take(in, 1);
+    fuzz_virtio_offer(&f.v, n);
 }
 
 static void complete(struct fuzz_input *in)
@@ -265,13 +175,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (unsigned i = 0; i < STEPS_MAX && in.left > 0; i++) {
         switch (fuzz_take(&in, 1) % 8) {
         case 0:
-            access_register(&in);
+            fuzz_virtio_access(&f.v, &in);
             break;
         case 1:
-            write_memory(&in);
+            fuzz_virtio_write_memory(&f.v, &in);
             break;
         case 2:
-            store(0x50, 4, fuzz_take(&in, 1) % 4);
+            fuzz_virtio_notify(&f.v, (unsigned)fuzz_take(&in, 1) % 4);
             break;
         case 3:
             complete(&in);
