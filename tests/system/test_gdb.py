@@ -25,16 +25,28 @@ def ask(gdb, command: str) -> str:
     return gdb.before
 
 
-def test_breakpoint_and_step(run, spawn, port):
+@pytest.fixture
+def attach(spawn, port):
+    """Starts GDB on the guest of `port`, which stops it."""
+
+    def start(*files):
+        gdb = spawn("gdb-multiarch", "-nx", "-q", *files)
+        gdb.expect(PROMPT)
+        ask(gdb, "set confirm off")
+        ask(gdb, "set pagination off")
+        ask(gdb, "set style enabled off")
+        ask(gdb, f"target remote 127.0.0.1:{port}")
+        return gdb
+
+    return start
+
+
+def test_breakpoint_and_step(run, attach, port):
     guest = run("--cpus", 2, "--gdb", f":{port}")
     guest.login()
     address = int(guest.shell("grep ' T __arm64_sys_getpid$' /proc/kallsyms").split()[0], 16)
 
-    gdb = spawn("gdb-multiarch", "-nx", "-q")
-    gdb.expect(PROMPT)
-    ask(gdb, "set confirm off")
-    ask(gdb, "set pagination off")
-    ask(gdb, f"target remote 127.0.0.1:{port}")
+    gdb = attach()
     threads = ask(gdb, "info threads")
     assert "Thread 1" in threads and "Thread 2" in threads
     ask(gdb, f"break *{address:#x}")
@@ -53,4 +65,25 @@ def test_breakpoint_and_step(run, spawn, port):
 
     assert "still here" in guest.shell("echo still here")
     guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
+@pytest.mark.parametrize("gic", [2, 3])
+def test_step_beside_a_pending_interrupt(run, attach, payload, port, gic):
+    guest = run("--kernel", payload("step.elf"), "--gic", gic, "--gdb", f":{port}")
+    guest.expect("press a key")
+
+    gdb = attach(payload("step.elf"))
+    ask(gdb, "break stepped")
+    gdb.sendline("continue")
+    gdb.expect("Continuing")
+    guest.send("k")
+    gdb.expect("Breakpoint 1, ")
+    gdb.expect(PROMPT)
+    for offset in (4, 8):
+        ask(gdb, "stepi")
+        assert f"<stepped+{offset}>" in ask(gdb, "p $pc")
+    ask(gdb, "detach")
+
+    guest.expect("interrupt taken")
     assert guest.ended() == 0

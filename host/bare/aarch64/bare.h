@@ -43,7 +43,8 @@ struct bare_gic_state {
     uint32_t used;           /**< Bit n: list register n is not all zero. Kept up to date always. */
     uint32_t vmcr;
     uint32_t apr[8]; /**< GICv3: ICH_AP0R<n>, ICH_AP1R<n>; GICv2: the first. */
-    bool notify;     /**< notify_empty(). Kept up to date always. */
+    bool notify;     /**< A maintenance interrupt when none is pending. Kept up to date always. */
+    bool held;       /**< Interrupts are not signalled. Kept up to date always. */
 };
 
 /** One vCPU as the host runs it; assembly knows the offsets of the first part. */
@@ -358,9 +359,9 @@ struct bare_gic {
     unsigned (*lr_count)(void);
     enum vmm_lr_state (*lr_state)(unsigned n);
     void (*lr_write)(unsigned n, const struct vmm_lr *lr);
-    void (*notify_empty)(bool on);
-    void (*save)(struct bare_gic_state *state);       /**< And leave the CPU's empty. */
-    void (*load)(const struct bare_gic_state *state); /**< Into one that is empty. */
+    void (*control)(const struct bare_gic_state *state); /**< `notify` and `held`. */
+    void (*save)(struct bare_gic_state *state);          /**< And leave the CPU's empty. */
+    void (*load)(const struct bare_gic_state *state);    /**< Into one that is empty. */
 };
 
 extern const struct bare_gic bare_gicv2;

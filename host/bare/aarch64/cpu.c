@@ -82,7 +82,7 @@ void vmm_host_lr_notify_empty(struct vmm_vcpu *vcpu, bool on)
     struct bare_vcpu *v = vcpu->host;
 
     v->gic.notify = on;
-    bare_gic->notify_empty(on);
+    bare_gic->control(&v->gic);
 }
 
 /* There is but one: the virtual timer's. */

@@ -14,14 +14,20 @@
 #define MDCR_TDE BIT(8)
 #define MDSCR_SS BIT(0)
 #define PSTATE_SS BIT(21)
+#define PSTATE_IF BITS(7, 6)
 
-/* Not resident: the next load brings MDSCR_EL1 into the CPU. */
+/*
+ * Not resident: the next load brings MDSCR_EL1 into the CPU. A step is one of the program, not into
+ * the handler of an interrupt that is pending; where the guest has masked interrupts itself it can
+ * take none, and may be about to acknowledge one.
+ */
 void vmm_host_debug(struct vmm_vcpu *vcpu, enum vmm_debug debug)
 {
     struct bare_vcpu *v = vcpu->host;
     bool step = debug == VMM_DEBUG_STEP;
 
     v->debugged = debug != VMM_DEBUG_OFF;
+    v->gic.held = step && (v->reg[VMM_REG_PSTATE] & PSTATE_IF) != PSTATE_IF;
     v->private[BARE_PRIVATE_MDSCR] = step ? MDSCR_SS : 0;
     v->reg[VMM_REG_PSTATE] = (v->reg[VMM_REG_PSTATE] & ~PSTATE_SS) | (step ? PSTATE_SS : 0);
 }

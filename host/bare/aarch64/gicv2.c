@@ -92,9 +92,10 @@ static enum vmm_lr_state lr_state(unsigned n)
                                         host_io_read32(bare_platform.gich + GICH_LR + 4 * n));
 }
 
-static void notify_empty(bool on)
+static void control(const struct bare_gic_state *state)
 {
-    host_io_write32(bare_platform.gich + GICH_HCR, (uint32_t)(HCR_EN | (on ? HCR_NPIE : 0)));
+    host_io_write32(bare_platform.gich + GICH_HCR,
+                    (uint32_t)((state->held ? 0 : HCR_EN) | (state->notify ? HCR_NPIE : 0)));
 }
 
 static void clear_lrs(void)
@@ -102,7 +103,7 @@ static void clear_lrs(void)
     for (unsigned n = 0; n < lr_count(); n++) {
         host_io_write32(bare_platform.gich + GICH_LR + 4 * n, 0);
     }
-    notify_empty(false);
+    control(&(struct bare_gic_state) { 0 });
 }
 
 static void init_cpu(void)
@@ -123,7 +124,7 @@ static void save(struct bare_gic_state *state)
     }
     state->vmcr = host_io_read32(bare_platform.gich + GICH_VMCR);
     state->apr[0] = host_io_read32(bare_platform.gich + GICH_APR);
-    notify_empty(false);
+    control(&(struct bare_gic_state) { 0 });
 }
 
 static void load(const struct bare_gic_state *state)
@@ -135,7 +136,7 @@ static void load(const struct bare_gic_state *state)
 
         host_io_write32(bare_platform.gich + GICH_LR + 4 * n, (uint32_t)state->lr[n]);
     }
-    notify_empty(state->notify);
+    control(state);
 }
 
 const struct bare_gic bare_gicv2 = {
@@ -149,7 +150,7 @@ const struct bare_gic bare_gicv2 = {
     .lr_count = lr_count,
     .lr_state = lr_state,
     .lr_write = lr_write,
-    .notify_empty = notify_empty,
+    .control = control,
     .save = save,
     .load = load,
 };

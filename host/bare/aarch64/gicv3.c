@@ -150,9 +150,9 @@ static enum vmm_lr_state lr_state(unsigned n)
     return (enum vmm_lr_state)FIELD_GET(LR_STATE, raw_read(n));
 }
 
-static void notify_empty(bool on)
+static void control(const struct bare_gic_state *state)
 {
-    sysreg_write(ICH_HCR_EL2, HCR_EN | (on ? HCR_NPIE : 0));
+    sysreg_write(ICH_HCR_EL2, (state->held ? 0 : HCR_EN) | (state->notify ? HCR_NPIE : 0));
 }
 
 static void clear_lrs(void)
@@ -160,7 +160,7 @@ static void clear_lrs(void)
     for (unsigned n = 0; n < lr_count(); n++) {
         raw_write(n, 0);
     }
-    notify_empty(false);
+    control(&(struct bare_gic_state) { 0 });
 }
 
 static void init_cpu(void)
@@ -213,7 +213,7 @@ static void save(struct bare_gic_state *state)
     }
     EACH_APR(SAVE)
 #undef SAVE
-    notify_empty(false);
+    control(&(struct bare_gic_state) { 0 });
 }
 
 static void load(const struct bare_gic_state *state)
@@ -233,7 +233,7 @@ static void load(const struct bare_gic_state *state)
 
         raw_write(n, state->lr[n]);
     }
-    notify_empty(state->notify);
+    control(state);
     isb();
 }
 
@@ -248,7 +248,7 @@ const struct bare_gic bare_gicv3 = {
     .lr_count = lr_count,
     .lr_state = lr_state,
     .lr_write = lr_write,
-    .notify_empty = notify_empty,
+    .control = control,
     .save = save,
     .load = load,
 };
