@@ -52,7 +52,8 @@ static uint8_t *status_byte(const struct vmm_chain *chain)
 static void answer(struct vmm_virtio_blk *b, const struct vmm_virtio_blk_slot *slot, int status)
 {
     __atomic_store_n(slot->status, (uint8_t)status, __ATOMIC_RELAXED);
-    vmm_virtio_push(&b->virtio, slot->queue, slot->token, status == S_OK ? slot->written : 0);
+    vmm_virtio_push(&b->virtio, slot->queue, slot->token,
+                    status == VMM_VIRTIO_BLK_S_OK ? slot->written : 0);
     b->used |= (uint16_t)(1u << slot->queue);
 }
 
@@ -126,7 +127,7 @@ int vmm_blk_start(struct vmm_virtio_blk *b, unsigned n, const struct vmm_chain *
 
 static void handle(struct vmm_virtio_blk *b, unsigned n, const struct vmm_chain *chain)
 {
-    struct blk_header h;
+    struct vmm_virtio_blk_header h;
     int status;
 
     if (vmm_chain_read(chain, 0, &h, sizeof(h)) != sizeof(h) || chain->writable_size == 0) {
@@ -190,9 +191,9 @@ static bool with_backend(const struct vmm_virtio_blk_slot *slot)
 static int status_of(enum vmm_block_status status)
 {
     if (status == VMM_BLOCK_OK) {
-        return S_OK;
+        return VMM_VIRTIO_BLK_S_OK;
     }
-    return status == VMM_BLOCK_UNSUPPORTED ? S_UNSUPP : S_IOERR;
+    return status == VMM_BLOCK_UNSUPPORTED ? VMM_VIRTIO_BLK_S_UNSUPP : VMM_VIRTIO_BLK_S_IOERR;
 }
 
 static void complete(void *dev, uint32_t id, enum vmm_block_status status)
@@ -302,7 +303,7 @@ static void config_write(void *dev, uint32_t offset, unsigned size, uint64_t val
     struct vmm_virtio_blk *b = dev;
 
     if (offset == offsetof(struct vmm_virtio_blk_config, writeback) && size == 1 && value <= 1 &&
-        vmm_virtio_has(&b->virtio, F_CONFIG_WCE)) {
+        vmm_virtio_has(&b->virtio, VMM_VIRTIO_BLK_F_CONFIG_WCE)) {
         b->config.writeback = (uint8_t)value;
     }
 }
@@ -376,12 +377,13 @@ static void describe(struct vmm_virtio_blk *b, unsigned queue_count)
 
 static uint64_t features(const struct vmm_block_info *info)
 {
-    uint64_t f = F_SIZE_MAX | F_SEG_MAX | F_BLK_SIZE | F_TOPOLOGY | F_MQ;
+    uint64_t f = VMM_VIRTIO_BLK_F_SIZE_MAX | VMM_VIRTIO_BLK_F_SEG_MAX | VMM_VIRTIO_BLK_F_BLK_SIZE |
+                 VMM_VIRTIO_BLK_F_TOPOLOGY | VMM_VIRTIO_BLK_F_MQ;
 
-    f |= info->read_only ? F_RO : 0;
-    f |= info->flush ? F_FLUSH | F_CONFIG_WCE : 0;
-    f |= info->discard_max != 0 && !info->read_only ? F_DISCARD : 0;
-    f |= info->write_zeroes_max != 0 && !info->read_only ? F_WRITE_ZEROES : 0;
+    f |= info->read_only ? VMM_VIRTIO_BLK_F_RO : 0;
+    f |= info->flush ? VMM_VIRTIO_BLK_F_FLUSH | VMM_VIRTIO_BLK_F_CONFIG_WCE : 0;
+    f |= info->discard_max != 0 && !info->read_only ? VMM_VIRTIO_BLK_F_DISCARD : 0;
+    f |= info->write_zeroes_max != 0 && !info->read_only ? VMM_VIRTIO_BLK_F_WRITE_ZEROES : 0;
     return f;
 }
 

@@ -2,22 +2,7 @@
 /* Requests to the block device: what they ask, and whether that can be. Spec: virtio 1.2, 5.2.6. */
 #include "blk.h"
 
-#define T_IN 0u
-#define T_OUT 1u
-#define T_FLUSH 4u
-#define T_GET_ID 8u
-#define T_DISCARD 11u
-#define T_WRITE_ZEROES 13u
-#define RANGE_UNMAP 1u
 #define HEADER_SIZE 16u
-
-/* The data of DISCARD and WRITE_ZEROES: one of these. */
-struct range {
-    uint64_t sector;
-    uint32_t sector_count;
-    uint32_t flags;
-};
-_Static_assert(sizeof(struct range) == 16, "5.2.6");
 
 /* 5.2.6.2: without a cache that the driver knows of, what is written is on stable storage. */
 bool vmm_blk_write_through(const struct vmm_virtio_blk *b)
@@ -25,8 +10,9 @@ bool vmm_blk_write_through(const struct vmm_virtio_blk *b)
     if (!b->backend.info->flush) {
         return false;
     }
-    return vmm_virtio_has(&b->virtio, F_CONFIG_WCE) ? b->config.writeback == 0
-                                                    : !vmm_virtio_has(&b->virtio, F_FLUSH);
+    return vmm_virtio_has(&b->virtio, VMM_VIRTIO_BLK_F_CONFIG_WCE)
+               ? b->config.writeback == 0
+               : !vmm_virtio_has(&b->virtio, VMM_VIRTIO_BLK_F_FLUSH);
 }
 
 /* `len` bytes of the segments, from byte `skip` on, as the back end takes them. */
@@ -62,10 +48,10 @@ static bool range_good(const struct vmm_virtio_blk *b, uint64_t sector, uint64_t
 
 /* 5.2.6.1, 5.2.6.2: IN and OUT. */
 static int transfer(struct vmm_virtio_blk *b, unsigned n, const struct vmm_chain *chain,
-                    const struct blk_header *h)
+                    const struct vmm_virtio_blk_header *h)
 {
     const struct vmm_block_info *info = b->backend.info;
-    bool in = h->type == T_IN;
+    bool in = h->type == VMM_VIRTIO_BLK_T_IN;
     uint32_t len = in ? chain->writable_size - 1 : chain->readable_size - HEADER_SIZE;
     struct vmm_block_request r = {
         .op = in ? VMM_BLOCK_READ : VMM_BLOCK_WRITE,
@@ -76,49 +62,51 @@ static int transfer(struct vmm_virtio_blk *b, unsigned n, const struct vmm_chain
 
     if ((!in && info->read_only) || len % VMM_BLOCK_SECTOR != 0 ||
         !range_good(b, r.sector, r.sector_count) || len > info->transfer_max) {
-        return S_IOERR;
+        return VMM_VIRTIO_BLK_S_IOERR;
     }
     if (len == 0) {
-        return S_OK;
+        return VMM_VIRTIO_BLK_S_OK;
     }
     r.segment_count = slice(b, chain->seg + (in ? chain->readable : 0), in ? 0 : HEADER_SIZE, len);
-    return r.segment_count <= info->segment_max ? vmm_blk_start(b, n, chain, &r) : S_IOERR;
+    return r.segment_count <= info->segment_max ? vmm_blk_start(b, n, chain, &r)
+                                                : VMM_VIRTIO_BLK_S_IOERR;
 }
 
 /* 5.2.6.2: DISCARD and WRITE_ZEROES. */
 static int range_request(struct vmm_virtio_blk *b, unsigned n, const struct vmm_chain *chain,
-                         const struct blk_header *h)
+                         const struct vmm_virtio_blk_header *h)
 {
     const struct vmm_block_info *info = b->backend.info;
-    bool discard = h->type == T_DISCARD;
-    struct range range;
+    bool discard = h->type == VMM_VIRTIO_BLK_T_DISCARD;
+    struct vmm_virtio_blk_range range;
     struct vmm_block_request r = { .op = discard ? VMM_BLOCK_DISCARD : VMM_BLOCK_WRITE_ZEROES };
 
-    if (!vmm_virtio_has(&b->virtio, discard ? F_DISCARD : F_WRITE_ZEROES)) {
-        return S_UNSUPP;
+    if (!vmm_virtio_has(&b->virtio,
+                        discard ? VMM_VIRTIO_BLK_F_DISCARD : VMM_VIRTIO_BLK_F_WRITE_ZEROES)) {
+        return VMM_VIRTIO_BLK_S_UNSUPP;
     }
     if (chain->readable_size != HEADER_SIZE + sizeof(range) || info->read_only) {
-        return S_IOERR;
+        return VMM_VIRTIO_BLK_S_IOERR;
     }
     (void)vmm_chain_read(chain, HEADER_SIZE, &range, sizeof(range));
-    if ((range.flags & ~(discard ? 0 : RANGE_UNMAP)) != 0) {
-        return S_UNSUPP;
+    if ((range.flags & ~(discard ? 0 : VMM_VIRTIO_BLK_RANGE_UNMAP)) != 0) {
+        return VMM_VIRTIO_BLK_S_UNSUPP;
     }
     if (!range_good(b, range.sector, range.sector_count) ||
         range.sector_count > (discard ? info->discard_max : info->write_zeroes_max)) {
-        return S_IOERR;
+        return VMM_VIRTIO_BLK_S_IOERR;
     }
     r.sector = range.sector;
     r.sector_count = range.sector_count;
-    r.unmap = (range.flags & RANGE_UNMAP) != 0;
-    return range.sector_count != 0 ? vmm_blk_start(b, n, chain, &r) : S_OK;
+    r.unmap = (range.flags & VMM_VIRTIO_BLK_RANGE_UNMAP) != 0;
+    return range.sector_count != 0 ? vmm_blk_start(b, n, chain, &r) : VMM_VIRTIO_BLK_S_OK;
 }
 
 static int flush(struct vmm_virtio_blk *b, unsigned n, const struct vmm_chain *chain)
 {
     const struct vmm_block_request r = { .op = VMM_BLOCK_FLUSH };
 
-    return b->backend.info->flush ? vmm_blk_start(b, n, chain, &r) : S_OK;
+    return b->backend.info->flush ? vmm_blk_start(b, n, chain, &r) : VMM_VIRTIO_BLK_S_OK;
 }
 
 /* 5.2.6.1: not terminated if it fills the 20 bytes. */
@@ -128,24 +116,24 @@ static int get_id(const struct vmm_virtio_blk *b, const struct vmm_chain *chain)
 
     vmm_chain_write(chain, 0, b->backend.info->id,
                     room < VMM_BLOCK_ID_SIZE ? room : VMM_BLOCK_ID_SIZE);
-    return S_OK;
+    return VMM_VIRTIO_BLK_S_OK;
 }
 
 int vmm_blk_begin(struct vmm_virtio_blk *b, unsigned n, const struct vmm_chain *chain,
-                  const struct blk_header *h)
+                  const struct vmm_virtio_blk_header *h)
 {
     switch (h->type) {
-    case T_IN:
-    case T_OUT:
+    case VMM_VIRTIO_BLK_T_IN:
+    case VMM_VIRTIO_BLK_T_OUT:
         return transfer(b, n, chain, h);
-    case T_FLUSH:
+    case VMM_VIRTIO_BLK_T_FLUSH:
         return flush(b, n, chain);
-    case T_GET_ID:
+    case VMM_VIRTIO_BLK_T_GET_ID:
         return get_id(b, chain);
-    case T_DISCARD:
-    case T_WRITE_ZEROES:
+    case VMM_VIRTIO_BLK_T_DISCARD:
+    case VMM_VIRTIO_BLK_T_WRITE_ZEROES:
         return range_request(b, n, chain, h);
     default:
-        return S_UNSUPP;
+        return VMM_VIRTIO_BLK_S_UNSUPP;
     }
 }

@@ -8,6 +8,7 @@
 
 #include <vmm/block.h>
 #include <vmm/virtio.h>
+#include <vmm/virtio_blk_ids.h>
 
 #define VMM_VIRTIO_BLK_QUEUES_MAX VMM_MAX_VCPUS
 #define VMM_VIRTIO_BLK_QUEUE_SIZE 256u
@@ -34,29 +35,6 @@ struct vmm_virtio_blk_slot {
     uint8_t state;   /**< enum vmm_virtio_blk_state */
     uint8_t next;    /**< While free: the next free one. */
     bool then_flush; /**< Write-through: a FLUSH follows before it is answered. */
-};
-
-/** The configuration space (5.2.4) up to what VIRTIO_BLK_F_WRITE_ZEROES needs. */
-struct vmm_virtio_blk_config {
-    uint64_t capacity;
-    uint32_t size_max;
-    uint32_t seg_max;
-    uint8_t geometry[4]; /**< Not offered. */
-    uint32_t blk_size;
-    uint8_t physical_block_exp;
-    uint8_t alignment_offset;
-    uint16_t min_io_size;
-    uint32_t opt_io_size;
-    uint8_t writeback;
-    uint8_t unused0;
-    uint16_t num_queues;
-    uint32_t max_discard_sectors;
-    uint32_t max_discard_seg;
-    uint32_t discard_sector_alignment;
-    uint32_t max_write_zeroes_sectors;
-    uint32_t max_write_zeroes_seg;
-    uint8_t write_zeroes_may_unmap;
-    uint8_t unused1[7];
 };
 
 /** Embed by value, about 12 KiB; it points into itself: do not move it. */

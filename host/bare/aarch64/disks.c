@@ -56,7 +56,7 @@ static enum vmm_err find_disks(struct vmm_diag *diag)
     }
     found = true;
     while (err == VMM_OK && disk_count < BARE_MAX_VIRTIO &&
-           bare_virtio_find(HOST_VIRTIO_ID_BLOCK, disk_count, &dev, &intid)) {
+           bare_virtio_find(VMM_VIRTIO_ID_BLOCK, disk_count, &dev, &intid)) {
         err = add_disk(&dev, intid, diag);
     }
     return err;

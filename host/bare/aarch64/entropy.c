@@ -104,7 +104,7 @@ static enum vmm_err find(struct vmm_diag *diag)
     if (entropy.found) {
         return VMM_OK;
     }
-    if (!bare_virtio_find(HOST_VIRTIO_ID_RNG, 0, &entropy.dev, &intid) ||
+    if (!bare_virtio_find(VMM_VIRTIO_ID_RNG, 0, &entropy.dev, &intid) ||
         !host_virtio_negotiate(&entropy.dev, 0) ||
         host_virtio_queue_max(&entropy.dev, 0) < QUEUE_SIZE) {
         return vmm_fail(diag, VMM_ERR_UNSUPPORTED, "rng: the machine has no virtio-rng");

@@ -45,7 +45,7 @@ static enum vmm_err add_uplink(struct net_switch *sw, const char *name, struct v
     if (uplink == NULL) {
         return vmm_fail(diag, VMM_ERR_NO_SPACE, "network %s: no memory for its uplink", name);
     }
-    if (!bare_virtio_find(HOST_VIRTIO_ID_NET, net.uplinks++, &dev, &intid)) {
+    if (!bare_virtio_find(VMM_VIRTIO_ID_NET, net.uplinks++, &dev, &intid)) {
         return vmm_fail(diag, VMM_ERR_UNSUPPORTED, "network %s: the machine has no device for it",
                         name);
     }

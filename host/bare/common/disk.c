@@ -7,40 +7,13 @@
 #include <vmm/assert.h>
 #include <vmm/bits.h>
 
-/* virtio 1.2, 5.2.3 */
-#define F_SIZE_MAX BIT(1)
-#define F_SEG_MAX BIT(2)
-#define F_RO BIT(5)
-#define F_BLK_SIZE BIT(6)
-#define F_FLUSH BIT(9)
-#define F_TOPOLOGY BIT(10)
-#define F_DISCARD BIT(13)
-#define F_WRITE_ZEROES BIT(14)
-#define WANTED                                                                       \
-    (F_SIZE_MAX | F_SEG_MAX | F_RO | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY | F_DISCARD | \
-     F_WRITE_ZEROES | HOST_VIRTIO_F_EVENT_IDX | HOST_VIRTIO_F_INDIRECT_DESC)
+#define WANTED                                                                           \
+    (VMM_VIRTIO_BLK_F_SIZE_MAX | VMM_VIRTIO_BLK_F_SEG_MAX | VMM_VIRTIO_BLK_F_RO |        \
+     VMM_VIRTIO_BLK_F_BLK_SIZE | VMM_VIRTIO_BLK_F_FLUSH | VMM_VIRTIO_BLK_F_TOPOLOGY |    \
+     VMM_VIRTIO_BLK_F_DISCARD | VMM_VIRTIO_BLK_F_WRITE_ZEROES | VMM_VIRTIO_F_EVENT_IDX | \
+     VMM_VIRTIO_F_INDIRECT_DESC)
 
-/* 5.2.4 */
-#define CFG_CAPACITY 0u
-#define CFG_SIZE_MAX 8u
-#define CFG_SEG_MAX 12u
-#define CFG_BLK_SIZE 20u
-#define CFG_PHYSICAL_EXP 24u
-#define CFG_DISCARD_MAX 36u
-#define CFG_WRITE_ZEROES_MAX 48u
-#define CFG_MAY_UNMAP 56u
-
-/* 5.2.6 */
-#define T_IN 0u
-#define T_OUT 1u
-#define T_FLUSH 4u
-#define T_GET_ID 8u
-#define T_DISCARD 11u
-#define T_WRITE_ZEROES 13u
-#define RANGE_UNMAP 1u
-#define S_OK 0u
-#define S_UNSUPPORTED 2u
-
+#define CFG(field) offsetof(struct vmm_virtio_blk_config, field)
 #define TRANSFER_MAX 0x400000u
 #define BLOCK_SIZE_MAX 65536u
 #define PHYSICAL_EXP_MAX 8u
@@ -70,7 +43,8 @@ static void add(struct host_disk *disk, struct host_disk_slot *slot,
                 const struct vmm_block_segment *data, size_t count)
 {
     struct host_virtq_buffer buffer[HOST_DISK_SEGMENTS + 2];
-    bool in = slot->header.type == T_IN || slot->header.type == T_GET_ID;
+    bool in =
+        slot->header.type == VMM_VIRTIO_BLK_T_IN || slot->header.type == VMM_VIRTIO_BLK_T_GET_ID;
     bool added;
 
     vmm_assert(count <= HOST_DISK_SEGMENTS);
@@ -100,10 +74,10 @@ static enum vmm_block_status status_of(const struct host_disk_slot *slot)
 {
     uint8_t status = __atomic_load_n(&slot->status, __ATOMIC_RELAXED);
 
-    if (status == S_OK) {
+    if (status == VMM_VIRTIO_BLK_S_OK) {
         return VMM_BLOCK_OK;
     }
-    return status == S_UNSUPPORTED ? VMM_BLOCK_UNSUPPORTED : VMM_BLOCK_IO_ERROR;
+    return status == VMM_VIRTIO_BLK_S_UNSUPP ? VMM_BLOCK_UNSUPPORTED : VMM_BLOCK_IO_ERROR;
 }
 
 /* With the lock held: the disk's answers go to their users' queues. */
@@ -156,7 +130,7 @@ static bool do_alone(struct host_disk *disk, uint32_t type, uint64_t sector,
     uint32_t token, written;
 
     vmm_assert(slot != NULL && disk->free_count == HOST_DISK_SLOTS - 1);
-    slot->header = (struct host_disk_header) { .type = type, .sector = sector };
+    slot->header = (struct vmm_virtio_blk_header) { .type = type, .sector = sector };
     slot->user = NULL;
     slot->status = UINT8_MAX;
     add(disk, slot, &data, 1);
@@ -177,7 +151,7 @@ bool host_disk_read(struct host_disk *disk, uint64_t sector, uint32_t sector_cou
         sector_count > disk->info.transfer_max / VMM_BLOCK_SECTOR) {
         return false;
     }
-    return do_alone(disk, T_IN, sector,
+    return do_alone(disk, VMM_VIRTIO_BLK_T_IN, sector,
                     (struct vmm_block_segment) { to, sector_count * VMM_BLOCK_SECTOR });
 }
 
@@ -196,11 +170,13 @@ static void read_config(struct host_disk *disk)
 {
     const struct host_virtio *dev = &disk->dev;
     struct vmm_block_info *info = &disk->info;
-    unsigned exp = has(disk, F_TOPOLOGY) ? host_virtio_config8(dev, CFG_PHYSICAL_EXP) : 0;
-    uint32_t segments = config(disk, F_SEG_MAX, CFG_SEG_MAX, 1);
+    unsigned exp = has(disk, VMM_VIRTIO_BLK_F_TOPOLOGY)
+                       ? host_virtio_config8(dev, CFG(physical_block_exp))
+                       : 0;
+    uint32_t segments = config(disk, VMM_VIRTIO_BLK_F_SEG_MAX, CFG(seg_max), 1);
 
-    info->capacity = host_virtio_config64(dev, CFG_CAPACITY);
-    info->block_size = config(disk, F_BLK_SIZE, CFG_BLK_SIZE, VMM_BLOCK_SECTOR);
+    info->capacity = host_virtio_config64(dev, CFG(capacity));
+    info->block_size = config(disk, VMM_VIRTIO_BLK_F_BLK_SIZE, CFG(blk_size), VMM_BLOCK_SECTOR);
     info->physical_block_size = info->block_size << (exp <= PHYSICAL_EXP_MAX ? exp : 0);
     /* 2.7.5.3.1: a table is no longer than the queue. */
     info->segment_max = segments < HOST_DISK_SEGMENTS ? segments : HOST_DISK_SEGMENTS;
@@ -208,18 +184,20 @@ static void read_config(struct host_disk *disk)
         info->segment_max = disk->q.size - 2u;
     }
     info->transfer_max = TRANSFER_MAX;
-    info->discard_max = config(disk, F_DISCARD, CFG_DISCARD_MAX, 0);
-    info->write_zeroes_max = config(disk, F_WRITE_ZEROES, CFG_WRITE_ZEROES_MAX, 0);
-    disk->may_unmap = has(disk, F_WRITE_ZEROES) && host_virtio_config8(dev, CFG_MAY_UNMAP) != 0;
-    info->read_only = has(disk, F_RO);
-    info->flush = has(disk, F_FLUSH);
+    info->discard_max = config(disk, VMM_VIRTIO_BLK_F_DISCARD, CFG(max_discard_sectors), 0);
+    info->write_zeroes_max =
+        config(disk, VMM_VIRTIO_BLK_F_WRITE_ZEROES, CFG(max_write_zeroes_sectors), 0);
+    disk->may_unmap = has(disk, VMM_VIRTIO_BLK_F_WRITE_ZEROES) &&
+                      host_virtio_config8(dev, CFG(write_zeroes_may_unmap)) != 0;
+    info->read_only = has(disk, VMM_VIRTIO_BLK_F_RO);
+    info->flush = has(disk, VMM_VIRTIO_BLK_F_FLUSH);
 }
 
 /* What the code relies on. A limit on a segment's size has no use here: QEMU's has none. */
 static enum vmm_err check_config(const struct host_disk *disk, struct vmm_diag *diag)
 {
     const struct vmm_block_info *info = &disk->info;
-    uint32_t size_max = config(disk, F_SIZE_MAX, CFG_SIZE_MAX, UINT32_MAX);
+    uint32_t size_max = config(disk, VMM_VIRTIO_BLK_F_SIZE_MAX, CFG(size_max), UINT32_MAX);
 
     if (!vmm_is_power_of_2(info->block_size) || info->block_size < VMM_BLOCK_SECTOR ||
         info->block_size > BLOCK_SIZE_MAX) {
@@ -246,8 +224,8 @@ enum vmm_err host_disk_init(struct host_disk *disk, const struct host_virtio *de
     enum vmm_err err;
 
     disk->dev = *dev;
-    if (dev->id != HOST_VIRTIO_ID_BLOCK || !host_virtio_negotiate(&disk->dev, WANTED) ||
-        !has(disk, HOST_VIRTIO_F_INDIRECT_DESC)) {
+    if (dev->id != VMM_VIRTIO_ID_BLOCK || !host_virtio_negotiate(&disk->dev, WANTED) ||
+        !has(disk, VMM_VIRTIO_F_INDIRECT_DESC)) {
         return vmm_fail(diag, VMM_ERR_UNSUPPORTED, "disk: the device lacks a feature, or refuses");
     }
     size = host_virtio_queue_max(&disk->dev, QUEUE);
@@ -255,7 +233,7 @@ enum vmm_err host_disk_init(struct host_disk *disk, const struct host_virtio *de
         host_virtq_bytes(size) > sizeof(disk->ring)) {
         return vmm_fail(diag, VMM_ERR_UNSUPPORTED, "disk: a queue of %u", size);
     }
-    host_virtq_init(&disk->q, size, disk->ring, has(disk, HOST_VIRTIO_F_EVENT_IDX));
+    host_virtq_init(&disk->q, size, disk->ring, has(disk, VMM_VIRTIO_F_EVENT_IDX));
     for (uint16_t i = 0; i < HOST_DISK_SLOTS; i++) {
         free_slot(disk, &disk->slot[i]);
     }
@@ -265,7 +243,7 @@ enum vmm_err host_disk_init(struct host_disk *disk, const struct host_virtio *de
     err = check_config(disk, diag);
     if (err == VMM_OK) {
         /* Optional (5.2.6.1): without it the name stays empty. */
-        (void)do_alone(disk, T_GET_ID, 0,
+        (void)do_alone(disk, VMM_VIRTIO_BLK_T_GET_ID, 0,
                        (struct vmm_block_segment) { (uint8_t *)disk->info.id, VMM_BLOCK_ID_SIZE });
     }
     return err;
@@ -328,24 +306,24 @@ static void fill(struct host_disk_slot *slot, const struct host_block *block,
                  const struct vmm_block_request *r)
 {
     static const uint32_t type[] = {
-        [VMM_BLOCK_READ] = T_IN,
-        [VMM_BLOCK_WRITE] = T_OUT,
-        [VMM_BLOCK_FLUSH] = T_FLUSH,
-        [VMM_BLOCK_DISCARD] = T_DISCARD,
-        [VMM_BLOCK_WRITE_ZEROES] = T_WRITE_ZEROES,
+        [VMM_BLOCK_READ] = VMM_VIRTIO_BLK_T_IN,
+        [VMM_BLOCK_WRITE] = VMM_VIRTIO_BLK_T_OUT,
+        [VMM_BLOCK_FLUSH] = VMM_VIRTIO_BLK_T_FLUSH,
+        [VMM_BLOCK_DISCARD] = VMM_VIRTIO_BLK_T_DISCARD,
+        [VMM_BLOCK_WRITE_ZEROES] = VMM_VIRTIO_BLK_T_WRITE_ZEROES,
     };
     bool ranged = r->op == VMM_BLOCK_DISCARD || r->op == VMM_BLOCK_WRITE_ZEROES;
     bool unmap = r->op == VMM_BLOCK_WRITE_ZEROES && r->unmap && block->disk->may_unmap;
     uint64_t sector = block->part.first + r->sector;
 
-    slot->header = (struct host_disk_header) {
+    slot->header = (struct vmm_virtio_blk_header) {
         .type = type[r->op],
         .sector = ranged || r->op == VMM_BLOCK_FLUSH ? 0 : sector,
     };
-    slot->range = (struct host_disk_range) {
+    slot->range = (struct vmm_virtio_blk_range) {
         .sector = sector,
         .sector_count = (uint32_t)r->sector_count,
-        .flags = unmap ? RANGE_UNMAP : 0,
+        .flags = unmap ? VMM_VIRTIO_BLK_RANGE_UNMAP : 0,
     };
     slot->status = UINT8_MAX;
     slot->id = r->id;

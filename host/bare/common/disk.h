@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include <vmm/block.h>
+#include <vmm/virtio_blk_ids.h>
 
 #include "lock.h"
 #include "partition.h"
@@ -29,25 +30,11 @@
 
 struct host_block;
 
-/** virtio 1.2, 5.2.6: what stands before the data. */
-struct host_disk_header {
-    uint32_t type;
-    uint32_t reserved;
-    uint64_t sector;
-};
-
-/** virtio 1.2, 5.2.6: the data of DISCARD and WRITE_ZEROES. */
-struct host_disk_range {
-    uint64_t sector;
-    uint32_t sector_count;
-    uint32_t flags;
-};
-
 /** One request in flight; the device reads and writes it. */
 struct host_disk_slot {
     struct host_virtq_desc table[HOST_DISK_SEGMENTS + 2];
-    struct host_disk_header header;
-    struct host_disk_range range;
+    struct vmm_virtio_blk_header header;
+    struct vmm_virtio_blk_range range;
     uint8_t status;
     uint32_t id;             /**< The user's. */
     struct host_block *user; /**< NULL: the host itself, at start. */

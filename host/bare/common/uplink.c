@@ -130,7 +130,7 @@ static bool start_queue(struct host_uplink *u, unsigned index, struct host_virtq
     if (size == 0 || host_virtq_bytes(size) > sizeof(u->ring[index])) {
         return false;
     }
-    host_virtq_init(q, size, u->ring[index], (u->dev.features & HOST_VIRTIO_F_EVENT_IDX) != 0);
+    host_virtq_init(q, size, u->ring[index], (u->dev.features & VMM_VIRTIO_F_EVENT_IDX) != 0);
     host_virtio_queue(&u->dev, index, q);
     return true;
 }
@@ -138,7 +138,7 @@ static bool start_queue(struct host_uplink *u, unsigned index, struct host_virtq
 /* Nothing is offered to the device that it did not get: a header of zeros is all it needs. */
 static bool start(struct host_uplink *u)
 {
-    if (!host_virtio_negotiate(&u->dev, HOST_VIRTIO_F_EVENT_IDX) ||
+    if (!host_virtio_negotiate(&u->dev, VMM_VIRTIO_F_EVENT_IDX) ||
         !start_queue(u, RECEIVE, &u->receive) || !start_queue(u, TRANSMIT, &u->transmit)) {
         return false;
     }

@@ -28,12 +28,6 @@
 #define MAGIC 0x74726976u /* "virt" */
 #define MMIO_VERSION 2u
 
-/* 2.1 */
-#define ACKNOWLEDGE 1u
-#define DRIVER 2u
-#define DRIVER_OK 4u
-#define FEATURES_OK 8u
-
 /* Reads of a device that is being changed or reset; QEMU's needs one. */
 #define TRIES 1000u
 
@@ -90,18 +84,18 @@ bool host_virtio_negotiate(struct host_virtio *dev, uint64_t wanted)
     if (!reset(dev)) {
         return false;
     }
-    set(dev, STATUS, ACKNOWLEDGE);
-    set(dev, STATUS, ACKNOWLEDGE | DRIVER);
-    dev->features = offered(dev) & (wanted | HOST_VIRTIO_F_VERSION_1);
-    if ((dev->features & HOST_VIRTIO_F_VERSION_1) == 0) {
+    set(dev, STATUS, VMM_VIRTIO_ACKNOWLEDGE);
+    set(dev, STATUS, VMM_VIRTIO_ACKNOWLEDGE | VMM_VIRTIO_DRIVER);
+    dev->features = offered(dev) & (wanted | VMM_VIRTIO_F_VERSION_1);
+    if ((dev->features & VMM_VIRTIO_F_VERSION_1) == 0) {
         return false;
     }
     set(dev, DRIVER_FEATURES_SEL, 0);
     set(dev, DRIVER_FEATURES, (uint32_t)dev->features);
     set(dev, DRIVER_FEATURES_SEL, 1);
     set(dev, DRIVER_FEATURES, (uint32_t)(dev->features >> 32));
-    set(dev, STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK);
-    return (get(dev, STATUS) & FEATURES_OK) != 0;
+    set(dev, STATUS, VMM_VIRTIO_ACKNOWLEDGE | VMM_VIRTIO_DRIVER | VMM_VIRTIO_FEATURES_OK);
+    return (get(dev, STATUS) & VMM_VIRTIO_FEATURES_OK) != 0;
 }
 
 uint16_t host_virtio_queue_max(const struct host_virtio *dev, unsigned index)
@@ -125,7 +119,8 @@ void host_virtio_queue(const struct host_virtio *dev, unsigned index, const stru
 
 void host_virtio_start(const struct host_virtio *dev)
 {
-    set(dev, STATUS, ACKNOWLEDGE | DRIVER | FEATURES_OK | DRIVER_OK);
+    set(dev, STATUS,
+        VMM_VIRTIO_ACKNOWLEDGE | VMM_VIRTIO_DRIVER | VMM_VIRTIO_FEATURES_OK | VMM_VIRTIO_DRIVER_OK);
 }
 
 void host_virtio_notify(const struct host_virtio *dev, unsigned index)

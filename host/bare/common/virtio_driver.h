@@ -12,22 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <vmm/bits.h>
+#include <vmm/virtio_ids.h>
 
 #include "virtq_driver.h"
 
 /** Bytes of registers (QEMU's `virt`), the device's configuration included. */
 #define HOST_VIRTIO_SIZE 0x200u
-
-/* Device IDs: virtio 1.2, 5. */
-#define HOST_VIRTIO_ID_NET 1u
-#define HOST_VIRTIO_ID_BLOCK 2u
-#define HOST_VIRTIO_ID_RNG 4u
-
-/* Feature bits of every device: virtio 1.2, 6. */
-#define HOST_VIRTIO_F_INDIRECT_DESC BIT(28)
-#define HOST_VIRTIO_F_EVENT_IDX BIT(29)
-#define HOST_VIRTIO_F_VERSION_1 BIT(32)
 
 struct host_virtio {
     uintptr_t base;

@@ -198,7 +198,7 @@ static inline void fake_push(struct fake_queue *q, uint32_t head, uint32_t len)
     struct host_virtq_used *used = (void *)(uintptr_t)q->device;
 
     const struct host_virtq_avail *avail = (const void *)(uintptr_t)q->driver;
-    bool asked = (fake_virtio.accepted & HOST_VIRTIO_F_EVENT_IDX) == 0 ||
+    bool asked = (fake_virtio.accepted & VMM_VIRTIO_F_EVENT_IDX) == 0 ||
                  avail->ring[q->size] == used->idx; /* 2.7.7.2 */
 
     used->ring[used->idx % q->size] = (struct host_virtq_used_elem) { head, len };

@@ -63,7 +63,7 @@ static void transfer(const struct fake_chain *c, uint8_t *at, bool in)
 /* 5.2.6: do what the next request asks; false: none is there. */
 static bool take(struct fake_chain *c)
 {
-    const struct host_disk_header *header;
+    const struct vmm_virtio_blk_header *header;
 
     if (!fake_pop(&fake_virtio.queue[0], c)) {
         return false;
@@ -76,7 +76,7 @@ static bool take(struct fake_chain *c)
     } else if (header->type == 8) {
         memcpy((void *)(uintptr_t)c->desc[1].addr, "a name of 20 letters", 20);
     } else if (header->type == 11 || header->type == 13) {
-        const struct host_disk_range *range = (const void *)(uintptr_t)c->desc[1].addr;
+        const struct vmm_virtio_blk_range *range = (const void *)(uintptr_t)c->desc[1].addr;
 
         memset(image + range->sector * 512, 0, (size_t)range->sector_count * 512);
     } else {
@@ -105,7 +105,7 @@ static void serve_all(void)
 
 static void plug(uint64_t features)
 {
-    fake_virtio_init(HOST_VIRTIO_ID_BLOCK, features);
+    fake_virtio_init(VMM_VIRTIO_ID_BLOCK, features);
     fake_virtio_config(0, SECTORS, 8);
     fake_virtio_config(12, 126, 4);
     fake_virtio_config(20, 512, 4);

@@ -67,7 +67,7 @@ static bool plug(uint64_t features)
 
     fake_reset();
     memset(&lan, 0, sizeof(lan));
-    fake_virtio_init(HOST_VIRTIO_ID_NET, features);
+    fake_virtio_init(VMM_VIRTIO_ID_NET, features);
     assert_true(host_virtio_probe(&dev, FAKE_BASE));
     return host_uplink_init(&lan.uplink, &dev, &lan.sw, &diag) == VMM_OK;
 }
@@ -239,7 +239,7 @@ static void devices_that_cannot_be_used(void **state)
 {
     (void)state;
     assert_false(plug(F_EVENT_IDX));
-    fake_virtio_init(HOST_VIRTIO_ID_NET, F_VERSION_1);
+    fake_virtio_init(VMM_VIRTIO_ID_NET, F_VERSION_1);
     fake_virtio.queue_max = 0;
     struct host_virtio dev;
     struct vmm_diag diag;

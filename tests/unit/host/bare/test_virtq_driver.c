@@ -13,7 +13,7 @@ static uint8_t ring[4096] __attribute__((aligned(16)));
 static void start(bool event_idx)
 {
     memset(ring, 0, sizeof(ring));
-    fake_virtio_init(HOST_VIRTIO_ID_BLOCK, HOST_VIRTIO_F_VERSION_1);
+    fake_virtio_init(VMM_VIRTIO_ID_BLOCK, VMM_VIRTIO_F_VERSION_1);
     host_virtq_init(&q, SIZE, ring, event_idx);
     dev = (struct fake_queue) {
         .size = SIZE,
@@ -206,9 +206,9 @@ static void test_probe(void **state)
     struct host_virtio v;
 
     (void)state;
-    fake_virtio_init(HOST_VIRTIO_ID_NET, 0);
+    fake_virtio_init(VMM_VIRTIO_ID_NET, 0);
     assert_true(host_virtio_probe(&v, FAKE_BASE));
-    assert_int_equal(v.id, HOST_VIRTIO_ID_NET);
+    assert_int_equal(v.id, VMM_VIRTIO_ID_NET);
     fake_virtio.id = 0;
     assert_false(host_virtio_probe(&v, FAKE_BASE));
     fake_virtio.id = 1;
@@ -225,10 +225,10 @@ static void test_negotiate(void **state)
     struct host_virtio v;
 
     (void)state;
-    fake_virtio_init(HOST_VIRTIO_ID_NET, HOST_VIRTIO_F_VERSION_1 | HOST_VIRTIO_F_EVENT_IDX | 5);
+    fake_virtio_init(VMM_VIRTIO_ID_NET, VMM_VIRTIO_F_VERSION_1 | VMM_VIRTIO_F_EVENT_IDX | 5);
     assert_true(host_virtio_probe(&v, FAKE_BASE));
-    assert_true(host_virtio_negotiate(&v, HOST_VIRTIO_F_EVENT_IDX | 6));
-    assert_int_equal(v.features, HOST_VIRTIO_F_VERSION_1 | HOST_VIRTIO_F_EVENT_IDX | 4);
+    assert_true(host_virtio_negotiate(&v, VMM_VIRTIO_F_EVENT_IDX | 6));
+    assert_int_equal(v.features, VMM_VIRTIO_F_VERSION_1 | VMM_VIRTIO_F_EVENT_IDX | 4);
     assert_int_equal(fake_virtio.accepted, v.features);
     assert_int_equal(fake_virtio.status, 1 | 2 | 8);
     host_virtio_start(&v);
@@ -236,8 +236,8 @@ static void test_negotiate(void **state)
 
     fake_virtio.refuses = true;
     assert_false(host_virtio_negotiate(&v, 0));
-    fake_virtio_init(HOST_VIRTIO_ID_NET, HOST_VIRTIO_F_EVENT_IDX);
-    assert_false(host_virtio_negotiate(&v, HOST_VIRTIO_F_EVENT_IDX));
+    fake_virtio_init(VMM_VIRTIO_ID_NET, VMM_VIRTIO_F_EVENT_IDX);
+    assert_false(host_virtio_negotiate(&v, VMM_VIRTIO_F_EVENT_IDX));
 }
 
 /* 4.2.3.2: a queue's size and its three addresses. */
@@ -268,7 +268,7 @@ static void test_config(void **state)
     struct host_virtio v;
 
     (void)state;
-    fake_virtio_init(HOST_VIRTIO_ID_BLOCK, 0);
+    fake_virtio_init(VMM_VIRTIO_ID_BLOCK, 0);
     assert_true(host_virtio_probe(&v, FAKE_BASE));
     fake_virtio_config(0, UINT64_C(0x8877665544332211), 8);
     assert_int_equal(host_virtio_config8(&v, 3), 0x44);
