@@ -1,38 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The life cycle of a machine on the fake host: what is asked for, and what policies make of its
  * ends. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
 
-#include <cmocka.h>
+#include "machine_test.h"
 
-#include <vmm/machine.h>
-
-#include "fake.h"
-
-#define RAM_BASE 0x40000000u
-#define RAM_SIZE (2 * VMM_LIFE_CLEAR_STEP + 0x1000u)
+#define CLEARED (2 * VMM_LIFE_CLEAR_STEP + 0x1000u) /* Three steps of clearing. */
 
 static struct vmm_machine machine;
 static struct vmm_vm_desc desc;
-static uint8_t ram[RAM_SIZE];
-static const uint8_t payload[] = { 0x14, 0x00, 0x00, 0x14, 'c', 'o', 'd', 'e' };
+static uint8_t ram[CLEARED];
 static unsigned changes;
-
-static size_t console_write(void *cookie, const uint8_t *bytes, size_t len)
-{
-    (void)cookie;
-    (void)bytes;
-    return len;
-}
-
-static void console_input_ready(void *cookie)
-{
-    (void)cookie;
-}
 
 static void changed(void *cookie, struct vmm_machine *m)
 {
@@ -43,7 +20,6 @@ static void changed(void *cookie, struct vmm_machine *m)
 
 static int setup(void **state)
 {
-    const struct vmm_console console = { console_write, console_input_ready, NULL };
     struct vmm_diag diag;
 
     (void)state;
@@ -51,20 +27,12 @@ static int setup(void **state)
     fake.quiet = true;
     changes = 0;
     memset(ram, 0, sizeof(ram));
-    desc = (struct vmm_vm_desc) {
-        .name = "test",
-        .machine = "virt",
-        .bootargs = "",
-        .cpu_count = 2,
-        .gic_version = 3,
-        .log_level = VMM_LOG_INFO,
-        .ram = { { RAM_BASE, RAM_SIZE } },
-        .ram_count = 1,
-        .kernel = { payload, sizeof(payload) },
-        .on_reboot = VMM_ACTION_RESTART,
-        .restart_limit = VMM_NO_RESTART_LIMIT,
-    };
-    assert_int_equal(vmm_machine_init(&machine, &desc, console, &diag), VMM_OK);
+    desc = plain_desc();
+    desc.cpu_count = 2;
+    desc.ram[0].size = CLEARED;
+    desc.on_reboot = VMM_ACTION_RESTART;
+    desc.restart_limit = VMM_NO_RESTART_LIMIT;
+    assert_int_equal(vmm_machine_init(&machine, &desc, counting_console(NULL), &diag), VMM_OK);
     assert_int_equal(vmm_machine_add_ram(&machine, 0, ram), VMM_OK);
     machine.ram_is_clear = true;
     machine.life.changed = changed;
@@ -122,7 +90,7 @@ static void restart_resets_all_in_steps(void **state)
 {
     (void)state;
     start();
-    ram[RAM_SIZE - 1] = 1;
+    ram[CLEARED - 1] = 1;
     ram[0] = 1;
     vmm_vcpu_start(&machine.vcpu[1], RAM_BASE, 0);
     vmm_life_restart(&machine);
@@ -131,7 +99,7 @@ static void restart_resets_all_in_steps(void **state)
     /* Its end, three pieces of RAM, the images. */
     assert_int_equal(steps(), 5);
     assert_int_equal(machine.life.state, VMM_LIFE_ON);
-    assert_int_equal(ram[RAM_SIZE - 1], 0);
+    assert_int_equal(ram[CLEARED - 1], 0);
     assert_int_equal(machine.vcpu[1].state, VMM_VCPU_CREATED);
     assert_true(vmm_vcpu_is_on(&machine.vcpu[0]));
 }
@@ -228,13 +196,13 @@ static void held_keeps_its_memory(void **state)
     (void)state;
     machine.desc.on_crash = VMM_ACTION_HOLD;
     start();
-    ram[RAM_SIZE - 1] = 7;
+    ram[CLEARED - 1] = 7;
     guest_ends(VMM_VM_CRASHED);
-    assert_int_equal(ram[RAM_SIZE - 1], 7);
+    assert_int_equal(ram[CLEARED - 1], 7);
     assert_int_equal(machine.vm.state, VMM_VM_CRASHED);
     assert_int_equal(vmm_life_pause(&machine), VMM_ERR_STATE);
     start();
-    assert_int_equal(ram[RAM_SIZE - 1], 0);
+    assert_int_equal(ram[CLEARED - 1], 0);
     guest_ends(VMM_VM_CRASHED);
     assert_int_equal(vmm_life_stop(&machine), VMM_OK);
     assert_int_equal(machine.life.state, VMM_LIFE_OFF);

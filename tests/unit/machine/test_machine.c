@@ -1,28 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A whole machine on the fake host: built, booted, rebooted. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
 #include <libfdt.h>
 
 #include <vmm/bits.h>
-#include <vmm/machine.h>
 
-#include "fake.h"
+#include "machine_test.h"
 
-#define RAM_BASE 0x40000000u
-#define RAM_SIZE 0x400000u
 #define HIGH_BASE 0x80000000u
 #define HIGH_SIZE 0x10000u
 #define FLASH 0x4000000u
-#define UART 0x09000000u
 #define UARTCR 0x30u
 #define RTC 0x09010000u
-#define GICD 0x08000000u
 #define GICR 0x080a0000u
 #define GICD_TYPER 0x4u
 #define GICD_CTLR 0x0u
@@ -36,23 +24,8 @@ struct bench {
     size_t sent;
 };
 
-static const uint8_t payload[] = { 0x14, 0x00, 0x00, 0x14, 'c', 'o', 'd', 'e' };
 static const uint8_t initrd[] = "initial RAM disk";
 static uint8_t big[RAM_SIZE];
-
-static size_t console_write(void *cookie, const uint8_t *bytes, size_t len)
-{
-    struct bench *b = cookie;
-
-    (void)bytes;
-    b->sent += len;
-    return len;
-}
-
-static void console_input_ready(void *cookie)
-{
-    (void)cookie;
-}
 
 static int setup(void **state)
 {
@@ -60,27 +33,19 @@ static int setup(void **state)
 
     memset(&b, 0, sizeof(b));
     fake_reset();
-    b.desc = (struct vmm_vm_desc) {
-        .name = "test",
-        .machine = "virt",
-        .bootargs = "earlycon",
-        .cpu_count = 2,
-        .gic_version = 3,
-        .log_level = VMM_LOG_INFO,
-        .ram = { { RAM_BASE, RAM_SIZE }, { HIGH_BASE, HIGH_SIZE } },
-        .ram_count = 2,
-        .kernel = { payload, sizeof(payload) },
-        .initrd = { initrd, sizeof(initrd) },
-    };
+    b.desc = plain_desc();
+    b.desc.bootargs = "earlycon";
+    b.desc.cpu_count = 2;
+    b.desc.ram[1] = (struct vmm_ram_range) { HIGH_BASE, HIGH_SIZE };
+    b.desc.ram_count = 2;
+    b.desc.initrd = (struct vmm_blob) { initrd, sizeof(initrd) };
     *state = &b;
     return 0;
 }
 
 static enum vmm_err init(struct bench *b)
 {
-    const struct vmm_console console = { console_write, console_input_ready, b };
-
-    return vmm_machine_init(&b->machine, &b->desc, console, &b->diag);
+    return vmm_machine_init(&b->machine, &b->desc, counting_console(&b->sent), &b->diag);
 }
 
 static enum vmm_err boot(struct bench *b)

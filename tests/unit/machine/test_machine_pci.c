@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A machine with a PCI function: memory map, device tree, and interrupts up to the GIC. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
 #include <libfdt.h>
 
 #include <vmm/bits.h>
-#include <vmm/machine.h>
 
-#include "fake.h"
+#include "machine_test.h"
 
-#define RAM_BASE 0x40000000u
-#define RAM_SIZE 0x400000u
-#define GICD 0x08000000u
 #define V2M 0x08020000u
 #define ECAM 0x3f000000u
 #define WINDOW 0x10000000u
@@ -35,20 +24,7 @@ struct bench {
     unsigned resets;
 };
 
-static const uint8_t payload[] = { 0x14, 0x00, 0x00, 0x14 };
 static const struct vmm_pci_id id = { .name = "own", .vendor = 0x1234, .device = 0x5678 };
-
-static size_t console_write(void *cookie, const uint8_t *bytes, size_t len)
-{
-    (void)cookie;
-    (void)bytes;
-    return len;
-}
-
-static void console_input_ready(void *cookie)
-{
-    (void)cookie;
-}
 
 static void reset(void *dev)
 {
@@ -59,23 +35,15 @@ static void reset(void *dev)
 static struct bench *build(unsigned version, bool its)
 {
     static struct bench b;
-    const struct vmm_console console = { console_write, console_input_ready, &b };
     const struct vmm_pci_func_config func = { &id, b.vector, 2, 1, reset, &b };
 
     memset(&b, 0, sizeof(b));
     fake_reset();
     fake.lr_intid_bits = its ? 16 : 10;
-    b.desc = (struct vmm_vm_desc) {
-        .name = "test",
-        .machine = "virt",
-        .bootargs = "",
-        .cpu_count = 1,
-        .gic_version = version,
-        .ram = { { RAM_BASE, RAM_SIZE } },
-        .ram_count = 1,
-        .kernel = { payload, sizeof(payload) },
-    };
-    assert_int_equal(vmm_machine_init(&b.machine, &b.desc, console, &b.diag), VMM_OK);
+    b.desc = plain_desc();
+    b.desc.gic_version = version;
+    assert_int_equal(vmm_machine_init(&b.machine, &b.desc, counting_console(NULL), &b.diag),
+                     VMM_OK);
     assert_int_equal(vmm_machine_add_ram(&b.machine, 0, b.ram), VMM_OK);
     assert_int_equal(vmm_pci_func_init(&b.func, &func), VMM_OK);
     return &b;

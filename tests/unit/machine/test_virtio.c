@@ -1,24 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* The virtio devices of a machine: in its map, its device tree, and through a reboot. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-
-#include <cmocka.h>
 #include <libfdt.h>
+#include <stdlib.h>
 
 #include <vmm/bits.h>
-#include <vmm/machine.h>
 #include <vmm/virtio_blk.h>
 
-#include "fake.h"
+#include "machine_test.h"
 
-#define RAM_BASE 0x40000000u
-#define RAM_SIZE 0x400000u
-#define UART 0x09000000u
 #define VIRTIO(n) (0x0a000000u + (n)*0x200u)
 #define MAGIC 0x000u
 #define DEVICE_ID 0x008u
@@ -32,20 +21,6 @@ struct bench {
     struct vmm_virtio_rng *rng;
     void *storage;
 };
-
-static const uint8_t payload[] = { 0x14, 0x00, 0x00, 0x14 };
-
-static size_t console_write(void *cookie, const uint8_t *bytes, size_t len)
-{
-    (void)cookie;
-    (void)bytes;
-    return len;
-}
-
-static void console_input_ready(void *cookie)
-{
-    (void)cookie;
-}
 
 static size_t entropy_read(void *cookie, uint8_t *bytes, size_t len)
 {
@@ -69,26 +44,17 @@ static struct bench b;
 
 static int setup(void **state)
 {
-    const struct vmm_console console = { console_write, console_input_ready, &b };
-
     (void)state;
     memset(&b, 0, sizeof(b));
     fake_reset();
     fake.quiet = true;
-    b.desc = (struct vmm_vm_desc) {
-        .name = "test",
-        .machine = "virt",
-        .bootargs = "",
-        .cpu_count = 1,
-        .gic_version = 3,
-        .ram = { { RAM_BASE, RAM_SIZE } },
-        .ram_count = 1,
-        .kernel = { payload, sizeof(payload) },
-        .device = { { .kind = VMM_DEVICE_CONSOLE }, { .kind = VMM_DEVICE_RNG } },
-        .device_count = 2,
-    };
+    b.desc = plain_desc();
+    b.desc.device[0].kind = VMM_DEVICE_CONSOLE;
+    b.desc.device[1].kind = VMM_DEVICE_RNG;
+    b.desc.device_count = 2;
     b.storage = malloc(vmm_machine_virtio_size(&b.desc));
-    assert_int_equal(vmm_machine_init(&b.machine, &b.desc, console, &b.diag), VMM_OK);
+    assert_int_equal(vmm_machine_init(&b.machine, &b.desc, counting_console(NULL), &b.diag),
+                     VMM_OK);
     assert_int_equal(vmm_machine_add_ram(&b.machine, 0, b.ram), VMM_OK);
     return 0;
 }
