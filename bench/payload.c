@@ -18,19 +18,6 @@ static volatile uint64_t irq_at;
 static volatile uint64_t ipi_at; /* When the second CPU's handler began; 0: not yet. */
 static volatile bool second_waits;
 
-uint8_t second_stack[4096] __attribute__((aligned(16)));
-void second_entry(void);
-void second_main(void);
-
-__asm__("second_entry:\n"
-        "    ldr x1, =second_stack + 4096\n"
-        "    mov sp, x1\n"
-        "    ldr x1, =vectors\n"
-        "    msr vbar_el1, x1\n"
-        "    isb\n"
-        "    b second_main\n"
-        "    .ltorg\n");
-
 static uint64_t now(void)
 {
     return sys_read(cntvct_el0);
@@ -141,8 +128,9 @@ static uint64_t timer(bool wait)
     return instructions(sum) / WAKES;
 }
 
-void second_main(void)
+void payload_second(uint64_t context)
 {
+    (void)context;
     gic_init_cpu(1);
     irq_unmask();
     second_waits = true;

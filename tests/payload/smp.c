@@ -20,19 +20,6 @@ static volatile uint32_t sgis;
 static volatile bool stay; /* The second CPU takes SGIs until told otherwise. */
 static volatile bool ready;
 
-uint8_t second_stack[4096] __attribute__((aligned(16)));
-void second_entry(void);
-void second_main(uint64_t context);
-
-__asm__("second_entry:\n"
-        "    ldr x1, =second_stack + 4096\n"
-        "    mov sp, x1\n"
-        "    ldr x1, =vectors\n"
-        "    msr vbar_el1, x1\n"
-        "    isb\n"
-        "    b second_main\n"
-        "    .ltorg\n");
-
 void payload_irq(void)
 {
     uint32_t intid = gic_ack();
@@ -41,7 +28,7 @@ void payload_irq(void)
     gic_eoi(intid);
 }
 
-void second_main(uint64_t context)
+void payload_second(uint64_t context)
 {
     started += context == 0x1234;
     if (stay) {

@@ -89,3 +89,10 @@ __attribute__((weak)) void payload_irq(void)
     print("payload: unexpected interrupt\n");
     power_off();
 }
+
+__attribute__((weak)) void payload_second(uint64_t context)
+{
+    (void)context;
+    print("payload: unexpected second CPU\n");
+    power_off();
+}

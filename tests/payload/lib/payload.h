@@ -86,3 +86,7 @@ static inline void irq_mask(void)
 void payload_main(void *fdt);
 void payload_sync(void);
 void payload_irq(void);
+void payload_second(uint64_t context);
+
+/** For CPU_ON of a second CPU: goes to payload_second(), interrupts masked, with a stack. */
+void second_entry(void);

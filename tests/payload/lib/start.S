@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A bare-metal guest at EL1 with the MMU off: entry with x0 = device tree, and its vectors. */
+.equ SECOND_STACK_SIZE, 4096
+
 .section .text.entry, "ax"
 .global _start
 _start:
@@ -20,6 +22,16 @@ _start:
 2:  mov x0, x19
     bl payload_main
     bl power_off
+
+/* Of the second CPU: x0 = what CPU_ON was told. */
+.global second_entry
+second_entry:
+    ldr x1, =second_stack + SECOND_STACK_SIZE
+    mov sp, x1
+    ldr x1, =vectors
+    msr vbar_el1, x1
+    isb
+    b payload_second
 
 .macro vector handler
     .balign 0x80
@@ -66,3 +78,8 @@ return:
     ldp x0, x1, [sp]
     add sp, sp, #256
     eret
+
+.section .bss.second, "aw", @nobits
+.balign 16
+second_stack:
+    .skip SECOND_STACK_SIZE
