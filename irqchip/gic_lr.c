@@ -410,7 +410,8 @@ void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu)
     notify_empty(vcpu, cpu, q.overflow && !eoi);
 }
 
-/* One that waits has been synced when it began to, and has not executed since. */
+/* One that waits has been synced when it began to, and has not executed since. None waits while the
+ * ITS has commands left: they are executed in the time of vCPUs that run. */
 bool vmm_gic_has_pending(void *chip, struct vmm_vcpu *vcpu)
 {
     struct vmm_gic *gic = chip;
@@ -424,5 +425,5 @@ bool vmm_gic_has_pending(void *chip, struct vmm_vcpu *vcpu)
             return true;
         }
     }
-    return holds_busy(cpu);
+    return gic->its_busy || holds_busy(cpu);
 }

@@ -76,11 +76,26 @@ static void work(struct vmm_its *its)
     its->gic->its_busy = has_work(its);
 }
 
+/* Who goes on with the commands that are left: the vCPU itself, or if it is off another one. */
+static struct vmm_vcpu *worker(struct vmm_vcpu *vcpu)
+{
+    struct vmm_vm *vm = vcpu->vm;
+
+    for (size_t i = 0; i < vm->vcpu_count && !vmm_vcpu_is_on(vcpu); i++) {
+        vcpu = &vm->vcpu[i];
+    }
+    return vcpu;
+}
+
+/* Not in the flush of a vCPU that sleeps: an LPI for itself would go to its list registers, and
+ * nothing would wake it. While there is work, none stays asleep. */
 void vmm_its_continue(struct vmm_its *its, struct vmm_vcpu *vcpu)
 {
-    work(its);
+    if (vcpu->state == VMM_VCPU_RUNNING) {
+        work(its);
+    }
     if (its->gic->its_busy) {
-        vmm_vcpu_attend(vcpu);
+        vmm_vcpu_attend(worker(vcpu));
     }
 }
 
