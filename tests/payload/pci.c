@@ -32,52 +32,6 @@ void payload_sync(void)
     sys_write(elr_el1, sys_read(elr_el1) + 4);
 }
 
-static uint64_t load(uintptr_t addr, unsigned size)
-{
-    uint64_t value = 0;
-
-    switch (size) {
-    case 1:
-        __asm__ volatile("ldrb %w0, [%1]" : "+r"(value) : "r"(addr) : "memory");
-        break;
-    case 2:
-        __asm__ volatile("ldrh %w0, [%1]" : "+r"(value) : "r"(addr) : "memory");
-        break;
-    case 4:
-        __asm__ volatile("ldr %w0, [%1]" : "+r"(value) : "r"(addr) : "memory");
-        break;
-    default:
-        __asm__ volatile("ldr %0, [%1]" : "+r"(value) : "r"(addr) : "memory");
-        break;
-    }
-    return value;
-}
-
-static void store(uintptr_t addr, unsigned size, uint64_t value)
-{
-    switch (size) {
-    case 1:
-        __asm__ volatile("strb %w0, [%1]" : : "r"(value), "r"(addr) : "memory");
-        break;
-    case 2:
-        __asm__ volatile("strh %w0, [%1]" : : "r"(value), "r"(addr) : "memory");
-        break;
-    case 4:
-        __asm__ volatile("str %w0, [%1]" : : "r"(value), "r"(addr) : "memory");
-        break;
-    default:
-        __asm__ volatile("str %0, [%1]" : : "r"(value), "r"(addr) : "memory");
-        break;
-    }
-}
-
-static void check(const char *what, bool ok)
-{
-    print(ok ? "ok " : "FAILED ");
-    print(what);
-    print("\n");
-}
-
 /* As firmware leaves it. */
 static void place(void)
 {

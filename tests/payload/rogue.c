@@ -35,54 +35,17 @@ __asm__("rogue_entry:\n"
         "    b rogue_second\n"
         "    .ltorg\n");
 
-/* xorshift64* */
 static uint64_t random(void)
 {
-    seed ^= seed >> 12;
-    seed ^= seed << 25;
-    seed ^= seed >> 27;
-    return seed * 0x2545f4914f6cdd1du;
-}
-
-static void store(uintptr_t addr, unsigned size, uint64_t value)
-{
-    switch (size) {
-    case 0:
-        *(volatile uint8_t *)addr = (uint8_t)value;
-        break;
-    case 1:
-        *(volatile uint16_t *)addr = (uint16_t)value;
-        break;
-    case 2:
-        *(volatile uint32_t *)addr = (uint32_t)value;
-        break;
-    default:
-        *(volatile uint64_t *)addr = value;
-        break;
-    }
-}
-
-static uint64_t load(uintptr_t addr, unsigned size)
-{
-    switch (size) {
-    case 0:
-        return *(volatile uint8_t *)addr;
-    case 1:
-        return *(volatile uint16_t *)addr;
-    case 2:
-        return *(volatile uint32_t *)addr;
-    default:
-        return *(volatile uint64_t *)addr;
-    }
+    return next_random(&seed);
 }
 
 /* Any register of [base, base + size), of any width, with any value. */
 static void poke(uintptr_t base, uint64_t size)
 {
-    unsigned width = random() & 3;
-    uint64_t at = random() % size;
+    unsigned width = 1u << (random() & 3);
+    uint64_t at = random() % size & ~(uint64_t)(width - 1);
 
-    at &= ~((UINT64_C(1) << width) - 1);
     if ((random() & 1) != 0) {
         store(base + at, width, random() & random());
     } else {
@@ -116,11 +79,11 @@ static void its(void)
     if (!v3) {
         return;
     }
-    store(ITS, 2, 0);
-    store(ITS + 0x80, 3, at | random() << 63 | (random() & 3));
-    store(ITS + 0x100 + (random() & 8), 3, at | random() << 63 | (random() & 0xff));
-    store(ITS, 2, 1);
-    store(ITS + 0x88, 3, random() & 0xfffe0);
+    write32(ITS, 0);
+    store(ITS + 0x80, 8, at | random() << 63 | (random() & 3));
+    store(ITS + 0x100 + (random() & 8), 8, at | random() << 63 | (random() & 0xff));
+    write32(ITS, 1);
+    store(ITS + 0x88, 8, random() & 0xfffe0);
     poke(ITS, ITS_FRAMES);
 }
 
@@ -148,7 +111,7 @@ static void psci(void)
 static void exits(void)
 {
     for (unsigned i = 0; i < 100; i++) {
-        (void)load(RTC, 2);
+        (void)read32(RTC);
         hvc(random(), random(), random(), random());
     }
 }
@@ -159,8 +122,8 @@ static void memory(void)
     uint64_t at = FREE + (random() & 0xfff000);
 
     for (unsigned i = 0; i < 4096; i += 8) {
-        store(at + i, 3, random());
-        store(RAM + i, 3, random());
+        store(at + i, 8, random());
+        store(RAM + i, 8, random());
     }
 }
 

@@ -67,6 +67,61 @@ uint64_t fdt_number(const char *fdt, const char *word, uint64_t otherwise)
     return value;
 }
 
+void check(const char *what, bool ok)
+{
+    print(ok ? "ok " : "FAILED ");
+    print(what);
+    print("\n");
+}
+
+uint64_t load(uintptr_t addr, unsigned size)
+{
+    uint64_t value = 0;
+
+    switch (size) {
+    case 1:
+        __asm__ volatile("ldrb %w0, [%1]" : "+r"(value) : "r"(addr) : "memory");
+        break;
+    case 2:
+        __asm__ volatile("ldrh %w0, [%1]" : "+r"(value) : "r"(addr) : "memory");
+        break;
+    case 4:
+        __asm__ volatile("ldr %w0, [%1]" : "+r"(value) : "r"(addr) : "memory");
+        break;
+    default:
+        __asm__ volatile("ldr %0, [%1]" : "+r"(value) : "r"(addr) : "memory");
+        break;
+    }
+    return value;
+}
+
+void store(uintptr_t addr, unsigned size, uint64_t value)
+{
+    switch (size) {
+    case 1:
+        __asm__ volatile("strb %w0, [%1]" : : "r"(value), "r"(addr) : "memory");
+        break;
+    case 2:
+        __asm__ volatile("strh %w0, [%1]" : : "r"(value), "r"(addr) : "memory");
+        break;
+    case 4:
+        __asm__ volatile("str %w0, [%1]" : : "r"(value), "r"(addr) : "memory");
+        break;
+    default:
+        __asm__ volatile("str %0, [%1]" : : "r"(value), "r"(addr) : "memory");
+        break;
+    }
+}
+
+/* xorshift64* */
+uint64_t next_random(uint64_t *seed)
+{
+    *seed ^= *seed >> 12;
+    *seed ^= *seed << 25;
+    *seed ^= *seed >> 27;
+    return *seed * 0x2545f4914f6cdd1du;
+}
+
 _Noreturn void power_off(void)
 {
     for (;;) {

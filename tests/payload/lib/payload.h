@@ -33,6 +33,10 @@ static inline void write32(uintptr_t addr, uint32_t value)
     __asm__ volatile("str %w0, [%1]" : : "r"(value), "r"(addr) : "memory");
 }
 
+/** An access of 1, 2, 4 or 8 bytes, by one instruction. */
+uint64_t load(uintptr_t addr, unsigned size);
+void store(uintptr_t addr, unsigned size, uint64_t value);
+
 /** SMCCC call by HVC with up to three arguments; returns x0. */
 static inline int64_t hvc(uint64_t fid, uint64_t a1, uint64_t a2, uint64_t a3)
 {
@@ -52,7 +56,12 @@ static inline int64_t hvc(uint64_t fid, uint64_t a1, uint64_t a2, uint64_t a3)
 void print(const char *s);
 void print_hex(uint64_t value);
 void print_dec(uint64_t value);
+/** One line, "ok" or "FAILED", and what it is about. */
+void check(const char *what, bool ok);
 _Noreturn void power_off(void);
+
+/** The next random number; `seed` is not 0. */
+uint64_t next_random(uint64_t *seed);
 
 bool text_starts(const char *text, const char *prefix);
 /** What follows `word` in the device tree, whose structure does not matter for this; 0: it is not
