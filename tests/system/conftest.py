@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import http.server
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -16,6 +18,7 @@ TOP = Path(__file__).resolve().parents[2]
 BUILD = TOP / os.environ.get("VESSEL_BUILD", "build")
 # No test waits for time to pass; this only bounds one that hangs, on a slow machine.
 TIMEOUT_S = int(os.environ.get("VESSEL_TEST_TIMEOUT", 300))
+OUTSIDE = "10.0.2.2"  # The machine that runs QEMU, for a guest.
 COLUMNS = 1000  # No line of a guest is wrapped.
 
 Run = Callable[..., "Console"]
@@ -85,6 +88,33 @@ def spawn() -> Iterator[Run]:
 def run(spawn: Run) -> Run:
     """Starts `vessel run`."""
     return lambda *arguments: spawn(str(TOP / "vessel"), "run", "--timeout", TIMEOUT_S, *arguments)
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[bytes], str]]:
+    """Offers data by HTTP; where guests with QEMU's user network find them."""
+    servers = []
+
+    def start(data: bytes) -> str:
+        class Download(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_arguments: object) -> None:
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Download)
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://{OUTSIDE}:{server.server_port}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
 
 
 @pytest.fixture

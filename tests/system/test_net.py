@@ -2,11 +2,9 @@
 """Guests on networks: to the outside through QEMU's, and to each other over the switch."""
 
 import hashlib
-import http.server
 import socket
 import threading
 import urllib.request
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -24,24 +22,10 @@ def free_port() -> int:
         return listener.getsockname()[1]
 
 
-class Download(http.server.BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(DATA)))
-        self.end_headers()
-        self.wfile.write(DATA)
-
-    def log_message(self, *_arguments: object) -> None:
-        pass
-
-
 @pytest.fixture
-def download() -> Iterator[str]:
+def download(serve) -> str:
     """Where a guest finds DATA."""
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Download) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://{OUTSIDE}:{server.server_port}/"
-        server.shutdown()
+    return serve(DATA)
 
 
 def receive(listener: socket.socket, result: list[str]) -> None:
