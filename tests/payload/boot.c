@@ -6,13 +6,6 @@
 #define RTCMR 0x4u
 #define MARK ((volatile uint32_t *)0x48000000)
 
-static void check(const char *what, bool ok)
-{
-    print(ok ? "ok " : "FAILED ");
-    print(what);
-    print("\n");
-}
-
 void payload_main(void *fdt)
 {
     uint64_t fp;

@@ -43,13 +43,6 @@ void payload_second(uint64_t context)
     hvc(CPU_OFF, 0, 0, 0);
 }
 
-static void check(const char *what, bool ok)
-{
-    print(ok ? "ok " : "FAILED ");
-    print(what);
-    print("\n");
-}
-
 static int64_t cpu_on(uint64_t mpidr, uint64_t entry)
 {
     return hvc(CPU_ON, mpidr, entry, 0x1234);

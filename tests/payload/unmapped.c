@@ -19,7 +19,7 @@ void payload_sync(void)
     sys_write(elr_el1, resume_at != 0 ? resume_at : sys_read(elr_el1) + 4);
 }
 
-static void check(const char *what, uint64_t ec, uint64_t fsc, uint64_t write, uint64_t addr)
+static void check_fault(const char *what, uint64_t ec, uint64_t fsc, uint64_t write, uint64_t addr)
 {
     bool ok = EC(esr) == ec && FSC(esr) == fsc && WNR(esr) == write &&
               (far == addr || (FSC(esr) == 0x10 && FNV(esr)));
@@ -48,16 +48,16 @@ void payload_main(void *fdt)
 {
     (void)fdt;
     read32(NOTHING);
-    check("load", 0x25, 0x10, 0, NOTHING);
+    check_fault("load", 0x25, 0x10, 0, NOTHING);
     write32(NOTHING + 4, 1);
-    check("store", 0x25, 0x10, 1, NOTHING + 4);
+    check_fault("store", 0x25, 0x10, 1, NOTHING + 4);
     fetch();
-    check("fetch", 0x21, 0x10, 0, NOTHING);
+    check_fault("fetch", 0x21, 0x10, 0, NOTHING);
     __asm__ volatile("ldp x9, x10, [%0]" : : "r"((uint64_t)UART) : "x9", "x10", "memory");
-    check("pair", 0x25, 0x10, 0, UART);
+    check_fault("pair", 0x25, 0x10, 0, UART);
     uint64_t before = sys_read(far_el1);
 
     __asm__ volatile("mrs x9, S3_0_C15_C2_0" : : : "x9", "memory");
-    check("sysreg", 0x00, 0, 0, before); /* FAR_EL1 is not written. */
+    check_fault("sysreg", 0x00, 0, 0, before); /* FAR_EL1 is not written. */
     print("survived\n");
 }
