@@ -121,7 +121,7 @@ $(B)/native/libbare.a: $(call objects,native,$(BARE_COMMON))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(filter $(B)/native/tests/unit/host/bare/%,$(UNIT_BIN)): %: %.c.o $(B)/native/libbare.a $(call objects,native,$(NET_SRC)) $(NATIVE_LIB)
+$(filter $(B)/native/tests/unit/host/bare/%,$(UNIT_BIN)): %: %.c.o $(B)/native/libbare.a $(call objects,native,$(NET_SRC) host/common/ramdisk.c) $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
 
 # The network components are portable; their tests run them between real queues.

@@ -10,9 +10,11 @@
 #include <vmm/bits.h>
 
 #define DISK_ALIGN 4096u
+#define CONTENT_ALIGN 4096u
 
 /* One device being read. */
 struct reader {
+    const struct vmm_blob *pack;
     const void *fdt;
     int node;
     size_t network_count;
@@ -108,7 +110,30 @@ static enum vmm_err read_vsock(const struct reader *r, struct vmm_device_desc *d
     return err != VMM_OK || desc->cid != 0 ? err : bad(r, "cid", "is missing");
 }
 
-/* In memory: its size. */
+/* Optional: an image in the pack. */
+static enum vmm_err read_content(const struct reader *r, struct vmm_disk_desc *disk)
+{
+    const uint8_t *value;
+    enum vmm_err err = find(r, "content", 2 * sizeof(fdt64_t), &value);
+    uint64_t offset, size;
+
+    if (err != VMM_OK || value == NULL) {
+        return err;
+    }
+    offset = fdt64_ld((const fdt64_t *)(const void *)value);
+    size = fdt64_ld((const fdt64_t *)(const void *)(value + sizeof(fdt64_t)));
+    if (offset % CONTENT_ALIGN != 0 || offset < fdt_totalsize(r->fdt) || offset > r->pack->size ||
+        size > r->pack->size - offset) {
+        return bad(r, "content", "is not aligned to 4 KiB, or not inside the pack");
+    }
+    if (size > disk->ram_size) {
+        return bad(r, "content", "is larger than the disk");
+    }
+    disk->content = (struct vmm_blob) { r->pack->data + offset, (size_t)size };
+    return VMM_OK;
+}
+
+/* In memory: its size, and what it holds. */
 static enum vmm_err read_ram_disk(const struct reader *r, struct vmm_disk_desc *disk)
 {
     int len = 0;
@@ -121,7 +146,7 @@ static enum vmm_err read_ram_disk(const struct reader *r, struct vmm_disk_desc *
     if (disk->ram_size == 0 || disk->ram_size % DISK_ALIGN != 0) {
         return bad(r, "ram-size", "is 0, or not aligned to 4 KiB");
     }
-    return VMM_OK;
+    return read_content(r, disk);
 }
 
 /* Of a disk: a partition by number or by name, or all of it. */
@@ -234,7 +259,7 @@ static enum vmm_err read_device(const struct reader *r, struct vmm_vm_desc *desc
 enum vmm_err vmm_manifest_devices(const struct vmm_manifest *manifest, int node,
                                   struct vmm_vm_desc *desc, struct vmm_diag *diag)
 {
-    struct reader r = { manifest->pack.data, 0, manifest->network_count, diag };
+    struct reader r = { &manifest->pack, manifest->pack.data, 0, manifest->network_count, diag };
 
     fdt_for_each_subnode(r.node, r.fdt, node)
     {

@@ -21,6 +21,10 @@ PATCHED uint64_t vessel_ram5 = 0;
 PATCHED uint64_t vessel_ram6 = 0;
 PATCHED uint64_t vessel_ram7 = 0;
 
+/** The VM's disks in memory, one behind the other in the manifest's order; zeroed. */
+PATCHED uint64_t vessel_ramdisks = 0;
+PATCHED uint64_t vessel_ramdisks_size = 0;
+
 /** The board's PL011, and its interrupt's channel. */
 PATCHED uint64_t vessel_uart = 0;
 PATCHED uint64_t vessel_uart_irq = MK_NO_CHANNEL;

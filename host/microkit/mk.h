@@ -13,6 +13,8 @@
 
 #include <vmm/machine.h>
 
+#include "ramdisk.h"
+
 /** The virtual timer's INTID (Arm BSA, DEN0094): the only VPPI that seL4 has. */
 #define MK_VTIMER_INTID 27u
 
@@ -53,6 +55,16 @@ struct mk_vcpu {
 /** Bytes for the VM's virtio devices. */
 #define MK_VIRTIO_SIZE 0x40000u
 
+/** Most components beside the mux and the timer that notify the VM's protection domain. */
+#define MK_MAX_EVENTS 16u
+
+/** What a notification on a channel means to a back end: an event of the VM. */
+struct mk_event {
+    microkit_channel channel;
+    void (*fn)(void *cookie);
+    void *cookie;
+};
+
 /** The protection domain's VM. */
 struct mk_vm {
     uint32_t kicked;   /**< Bit n: vCPU n has to be looked at before we rest. */
@@ -61,6 +73,11 @@ struct mk_vm {
     bool tell;         /**< The mux has to be notified before we rest. */
     unsigned lr_count; /**< The kernel's list registers. */
     struct mk_vcpu vcpu[VMM_MAX_VCPUS];
+    struct mk_event event[MK_MAX_EVENTS];
+    size_t event_count;
+    struct host_ramdisk ramdisk[VMM_MAX_DEVICES];
+    size_t ramdisk_count;
+    uint64_t ramdisk_used; /**< Bytes of vessel_ramdisks. */
     struct vmm_machine machine;
     _Alignas(VMM_MACHINE_VIRTIO_ALIGN) uint8_t virtio[MK_VIRTIO_SIZE]; /**< Its virtio devices. */
 };
@@ -86,6 +103,8 @@ extern uint64_t vessel_timer;
 extern uint64_t vessel_panic_config;
 extern uint64_t vessel_panic;
 extern uint64_t vessel_panic_paddr;
+extern uint64_t vessel_ramdisks;
+extern uint64_t vessel_ramdisks_size;
 /** Where RAM region `index` of the VM is mapped here; 0: nowhere. */
 uintptr_t mk_ram(size_t index);
 
@@ -121,6 +140,31 @@ _Noreturn void mk_fail(const struct vmm_diag *diag);
 /* control.c */
 /** A protected call of the mux's protection domain. */
 microkit_msginfo mk_control(microkit_msginfo info);
+
+/* vm.c */
+/**
+ * Call `fn` when `channel` is notified; the VM is settled afterwards.
+ * @retval VMM_ERR_FULL MK_MAX_EVENTS reached.
+ */
+VMM_MUST_CHECK enum vmm_err mk_listen(microkit_channel channel, void (*fn)(void *cookie),
+                                      void *cookie);
+
+/* virtio.c */
+/** The virtio devices of the description, with what is behind them. */
+VMM_MUST_CHECK enum vmm_err mk_virtio_add(struct vmm_diag *diag);
+
+/* disks.c */
+/** As struct vmm_backends wants it. */
+VMM_MUST_CHECK enum vmm_err mk_disk_open(void *cookie, const struct vmm_disk_desc *desc,
+                                         struct vmm_block *backend, struct vmm_diag *diag);
+
+/* storage.c */
+/**
+ * A disk of the board: number `desc->host_disk` of those that this protection domain has.
+ * @retval VMM_ERR_UNSUPPORTED There is none; `diag` says why.
+ */
+VMM_MUST_CHECK enum vmm_err mk_storage_open(const struct vmm_disk_desc *desc,
+                                            struct vmm_block *backend, struct vmm_diag *diag);
 
 /* run.c */
 /** The end of every event: let each vCPU that was kicked run, wait or stop. */

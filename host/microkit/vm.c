@@ -44,18 +44,6 @@ static enum vmm_err add_ram(struct vmm_diag *diag)
     return VMM_OK;
 }
 
-static enum vmm_err add_virtio(struct vmm_diag *diag)
-{
-    static const struct vmm_backends backends = { .cookie = NULL };
-    size_t size = vmm_machine_virtio_size(&mk.machine.desc);
-
-    if (size > sizeof(mk.virtio)) {
-        return vmm_fail(diag, VMM_ERR_NO_SPACE, "virtio: the devices need %zu bytes, there are %zu",
-                        size, sizeof(mk.virtio));
-    }
-    return vmm_machine_add_virtio(&mk.machine, &backends, mk.virtio, diag);
-}
-
 static void forward_ack(void *cookie, size_t index)
 {
     (void)cookie;
@@ -88,7 +76,7 @@ static enum vmm_err build(struct vmm_diag *diag)
         m->forward_ack = forward_ack;
         err = add_ram(diag);
     }
-    return err == VMM_OK ? add_virtio(diag) : err;
+    return err == VMM_OK ? mk_virtio_add(diag) : err;
 }
 
 struct vmm_machine *vmm_microkit_init(void)
@@ -145,6 +133,25 @@ static void acknowledge(microkit_channel channel)
     }
 }
 
+enum vmm_err mk_listen(microkit_channel channel, void (*fn)(void *cookie), void *cookie)
+{
+    if (mk.event_count == MK_MAX_EVENTS) {
+        return VMM_ERR_FULL;
+    }
+    mk.event[mk.event_count++] = (struct mk_event) { channel, fn, cookie };
+    return VMM_OK;
+}
+
+static const struct mk_event *find_event(microkit_channel channel)
+{
+    for (size_t i = 0; i < mk.event_count; i++) {
+        if (mk.event[i].channel == channel) {
+            return &mk.event[i];
+        }
+    }
+    return NULL;
+}
+
 /* A passed-through device's interrupt: acknowledged once the guest is done with it. */
 static bool forward(microkit_channel channel)
 {
@@ -160,7 +167,11 @@ static bool forward(microkit_channel channel)
 
 bool vmm_microkit_notified(microkit_channel channel)
 {
-    if (channel == vessel_uart_irq || channel == vessel_port_channel) {
+    const struct mk_event *event = find_event(channel);
+
+    if (event != NULL) {
+        event->fn(event->cookie);
+    } else if (channel == vessel_uart_irq || channel == vessel_port_channel) {
         mk_console_event();
     } else if (channel == vessel_timer_irq || channel == vessel_timer) {
         mk_timer_irq();

@@ -48,6 +48,7 @@ struct vmm_ram_range {
 /** Where a disk's bytes are. */
 struct vmm_disk_desc {
     uint64_t ram_size;          /**< In memory: bytes, a multiple of 4 KiB. 0: on a disk. */
+    struct vmm_blob content;    /**< In memory: what its first bytes are; size 0: zeros. */
     uint32_t host_disk;         /**< Number of the host's disk. */
     const char *partition_name; /**< Partition of it by name; NULL: by number. */
     uint32_t partition;         /**< From 1 on; 0: the whole disk. */

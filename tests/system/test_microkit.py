@@ -164,6 +164,29 @@ def test_sddf(run):
     assert guest.ended() == 0
 
 
+def test_virtio_on_pci(run, build, tmp_path):
+    """Console and disks; the root file system is in memory, and stays over a reboot."""
+    system = tmp_path / "virtio.toml"
+    system.write_text(
+        VM.format(name="one", build=build).replace("console=ttyAMA0", "root=/dev/vda")
+        + f'console = "virtio"\ntransport = "pci"\n'
+        f'disk = [{{ ram = "64M", file = "{build}/guest/root.img" }}, {{ ram = "4M" }}]\n'
+    )
+    guest = run(*ON_SEL4[:2], system)
+    guest.login()
+    assert "hvc0" in guest.shell("cat /proc/consoles")
+    assert "/dev/vda on / type ext4 (rw" in guest.shell("mount")
+    assert "MSI" in guest.shell("grep virtio1 /proc/interrupts")
+    guest.shell("dd if=/dev/urandom of=/root/kept bs=64k count=32; cat /root/kept >/dev/vdb; sync")
+    before = guest.shell("sha256sum </root/kept")
+    guest.sendline("reboot -f")
+    guest.login()
+    assert guest.shell("sha256sum </root/kept") == before
+    assert guest.shell("head -c 2097152 /dev/vdb | sha256sum") == before
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+
+
 def test_own_vmm(top, build, tmp_path, spawn, monkeypatch):
     """examples/own-vmm: a native component rings the bell of a device that is not Vessel's."""
     monkeypatch.setenv("VESSEL_BUILD", str(build))

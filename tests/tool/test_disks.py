@@ -2,6 +2,7 @@
 """Disks: what the manifest and QEMU are told about them."""
 
 import json
+import struct
 from pathlib import Path
 
 import libfdt
@@ -112,7 +113,29 @@ def test_an_input_is_not_overwritten(output: str, sandbox: Sandbox) -> None:
     assert result.errors == [f"vessel: -o: {output}: is an input of the same system"]
 
 
-def test_microkit_has_no_disks(sandbox: Sandbox) -> None:
-    sandbox.write(VM + "gic = 2\ndisk = [{ ram = 4096 }]\n")
+def test_microkit_has_no_driver(sandbox: Sandbox) -> None:
+    sandbox.write(VM + "gic = 2\ndisk = [{ ram = 4096 }, { file = 'd' }]\n")
     result = sandbox.call("build", "system.toml", "--host", "microkit", "-o", "out")
-    assert result.errors == ["system.toml: vm.a.disk: no disks on seL4 yet"]
+    assert result.errors == [
+        "system.toml: vm.a.disk[1]: this host has no driver for the disk that the file would be; "
+        "ram = SIZE with it makes it one in memory"
+    ]
+
+
+def test_in_memory_from_a_file(sandbox: Sandbox) -> None:
+    image(sandbox, "root.img", b"start")
+    sandbox.write(VM + 'disk = [{ ram = "64K", file = "root.img" }]\n')
+    fdt = manifest(sandbox)
+    assert fdt.getprop(node(fdt, 0, 0), "ram-size").as_uint64() == 65536
+    offset, size = struct.unpack(">QQ", bytes(fdt.getprop(node(fdt, 0, 0), "content")))
+    packed = (sandbox.path / "out.pack").read_bytes()
+    assert packed[offset : offset + size] == b"start".ljust(4096, b"\0")
+    assert fdt.getprop(node(fdt, 0, 0), "host-disk", libfdt.QUIET_NOTFOUND) < 0
+
+
+def test_file_is_larger_than_the_memory(sandbox: Sandbox) -> None:
+    (sandbox.path / "root.img").write_bytes(bytes(4097))
+    sandbox.write(VM + 'disk = [{ ram = "4K", file = "root.img" }]\n')
+    result = sandbox.call("pack", "system.toml", "-o", "out.pack")
+    assert result.status == 2
+    assert "vm.a.disk[0].file: root.img: is larger than the disk; ram = 4 KiB" in result.errors[0]

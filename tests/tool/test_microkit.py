@@ -96,6 +96,16 @@ def test_regions(sandbox: Sandbox, sdk: Path) -> None:
     assert irqs == {"vessel_uart_irq": "33", "vessel_timer_irq": "30"}
 
 
+def test_disks_in_memory(sandbox: Sandbox, sdk: Path) -> None:
+    assert build(sandbox, VM + 'disk = [{ ram = "4M" }, { ram = "12K" }]\n').status == 0
+    root = system(sandbox)
+    region = root.find("memory_region[@name='debian_ramdisks']")
+    assert (region.get("size"), region.get("page_size")) == ("0x403000", "0x1000")
+    mapped = root.find("protection_domain/map[@mr='debian_ramdisks']")
+    assert mapped.get("setvar_vaddr") == "vessel_ramdisks"
+    assert mapped.get("setvar_size") == "vessel_ramdisks_size"
+
+
 def test_symbols_are_the_programs(sandbox: Sandbox, sdk: Path) -> None:
     """Each symbol that is set exists in the program that it is set in."""
     two = VM + VM.replace("debian", "other")

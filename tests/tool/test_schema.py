@@ -55,10 +55,6 @@ CASES = {
         VM + "disk = [{}]",
         'vm.debian.disk[0]: a disk is in a file or in memory; write file = "FILE" or ram = SIZE',
     ),
-    "disk of two kinds": (
-        VM + 'disk = [{ file = "d", ram = "1M" }]',
-        'vm.debian.disk[0]: a disk is in a file or in memory; write file = "FILE" or ram = SIZE',
-    ),
     "disk key": (
         VM + 'disk = [{ file = "d", read_only = true }]',
         'vm.debian.disk[0].read_only: unknown key; did you mean "readonly"?',

@@ -2,7 +2,7 @@
 """The virtio devices of a VM, as nodes of the manifest. See docs/MANIFEST.md."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import libfdt
 
@@ -10,6 +10,7 @@ from vessel import links
 from vessel.schema import Disk, Net, System, Vm
 
 Properties = dict[str, int | bytes]
+Place = int | bytes
 
 VIRTIO_TERMINAL = "earlycon console=hvc0"
 
@@ -32,11 +33,16 @@ def _net(system: System, mac: bytes, card: Net) -> Properties:
     return properties
 
 
-def _disk(disk: Disk, number: int) -> Properties:
-    """A disk; `number` is that of the machine's disk that it is in."""
-    properties: Properties = {"host-disk": number}
+def _disk(disk: Disk, place: Place) -> Properties:
+    """A disk; `place` is the number of the machine's disk that it is in, or where its file is in
+    the pack."""
+    properties: Properties = {}
+    if isinstance(place, int):
+        properties["host-disk"] = place
     if disk.ram is not None:
         properties = {"ram-size": disk.ram.to_bytes(8, "big")}
+        if disk.file is not None and isinstance(place, bytes):
+            properties["content"] = place
     if isinstance(disk.partition, str):
         properties["partition-name"] = disk.partition.encode() + b"\0"
     elif disk.partition is not None:
@@ -46,7 +52,7 @@ def _disk(disk: Disk, number: int) -> Properties:
     return properties
 
 
-def _devices(system: System, name: str, disks: list[int]) -> Iterator[tuple[str, Properties]]:
+def _devices(system: System, name: str, disks: Sequence[Place]) -> Iterator[tuple[str, Properties]]:
     """The VM's devices, kind and properties, in the order in which the guest finds them."""
     vm = system.vm[name]
     if vm.console == "virtio":
@@ -58,14 +64,14 @@ def _devices(system: System, name: str, disks: list[int]) -> Iterator[tuple[str,
             yield "net", _net(system, mac, card)
     if vm.vsock:
         yield "vsock", {"cid": vm.vsock.cid}
-    for disk, number in zip(vm.disk, disks, strict=True):
-        yield "disk", _disk(disk, number)
+    for disk, place in zip(vm.disk, disks, strict=True):
+        yield "disk", _disk(disk, place)
 
 
-def write(fdt: libfdt.FdtSw, system: System, name: str, disks: list[int]) -> None:
+def write(fdt: libfdt.FdtSw, system: System, name: str, disks: Sequence[Place]) -> None:
     """Write the subnodes of the VM's node, which is open.
 
-    `disks` are the numbers of the machine's disks that the VM's disks are in.
+    `disks` are the places of the VM's disks: numbers of the machine's disks, or spans in the pack.
     """
     devices = list(_devices(system, name, disks))
     kinds = [kind for kind, _ in devices]

@@ -67,7 +67,7 @@ def _uses(description: Description) -> list[Use]:
     found = []
     for name, vm in description.system.vm.items():
         for i, disk in enumerate(vm.disk):
-            if disk.file is not None:
+            if disk.file is not None and disk.ram is None:
                 loc = ("vm", name, "disk", i)
                 found.append(Use(loc, disk, description.origin.path((*loc, "file"), disk.file)))
     return found

@@ -96,6 +96,15 @@ def copy_initrd(path: Path, out: BinaryIO, ram: int) -> int:
         return _copy_raw(source, out, ram, tree.shown(path))
 
 
+def copy_disk(path: Path, out: BinaryIO, size: int) -> int:
+    """Append what a disk of `size` bytes in memory starts with; return its size. Raises Reason."""
+    with opened(path) as source:
+        total = _copy(source, out, size, tree.shown(path))
+    if total is None:
+        raise Reason(f"{tree.shown(path)}: is larger than the disk", f"ram = {format_size(size)}")
+    return total
+
+
 def copy_kernel(path: Path, out: BinaryIO, ram: int) -> int:
     """Append the kernel, unpacked if it is gzip; return its size. Raises Reason."""
     shown = tree.shown(path)

@@ -2,7 +2,7 @@
 """The packed system: a manifest (flattened device tree) and the images. See docs/MANIFEST.md."""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -34,6 +34,7 @@ class Placed:
 
     kernel: Span = Span()
     initrd: Span = Span()
+    disks: dict[int, Span] = field(default_factory=dict)  # By number; those that start as a file.
 
 
 def _u64s(*values: int) -> bytes:
@@ -79,6 +80,16 @@ def _vm_node(fdt: libfdt.FdtSw, description: Description, name: str, placed: Pla
     _smc(fdt, vm)
 
 
+def _disk_places(vm: Vm, numbers: list[int], placed: Placed) -> list[devices.Place]:
+    """Of each disk, its number among the machine's disks, or where in the pack its contents are."""
+    places: list[devices.Place] = []
+    for i, disk in enumerate(vm.disk):
+        span = placed.disks.get(i, Span())
+        in_pack = disk.ram is not None and disk.file is not None
+        places.append(_u64s(span.offset, span.size) if in_pack else numbers[i])
+    return places
+
+
 def _host_node(fdt: libfdt.FdtSw, host: Host, serial: str) -> None:
     fdt.property_string("serial", serial)
     fdt.property_u32("escape-key", host.escape)
@@ -103,7 +114,8 @@ def _manifest(description: Description, placed: list[Placed], pack_size: int, se
                 with fdt.add_node(f"vm@{index:x}"):
                     fdt.property_u32("reg", index)
                     _vm_node(fdt, description, name, placed[index])
-                    devices.write(fdt, system, name, numbers[name])
+                    places = _disk_places(system.vm[name], numbers[name], placed[index])
+                    devices.write(fdt, system, name, places)
                     passthrough.find(description, name).write(fdt)
         devices.write_networks(fdt, system)
     tree = fdt.as_fdt()
@@ -122,6 +134,21 @@ def _align(out: BinaryIO) -> int:
     return out.tell()
 
 
+def _place_disks(description: Description, name: str, out: BinaryIO) -> dict[int, Span]:
+    spans = {}
+    for i, disk in enumerate(description.system.vm[name].disk):
+        if disk.ram is None or disk.file is None:
+            continue
+        loc = ("vm", name, "disk", i, "file")
+        offset = _align(out)
+        try:
+            size = images.copy_disk(description.origin.path(loc, disk.file), out, disk.ram)
+        except Reason as reason:
+            raise description.origin.error(loc, reason) from None
+        spans[i] = Span(offset, size)
+    return spans
+
+
 def _place(description: Description, name: str, out: BinaryIO) -> Placed:
     vm = description.system.vm[name]
     spans = {}
@@ -137,7 +164,7 @@ def _place(description: Description, name: str, out: BinaryIO) -> Placed:
         except Reason as reason:
             raise description.origin.error(loc, reason) from None
         spans["initrd" if key == "initrd" else "kernel"] = Span(offset, size)
-    return Placed(**spans)
+    return Placed(**spans, disks=_place_disks(description, name, out))
 
 
 def write(description: Description, path: Path, serial: str = PLAIN) -> int:

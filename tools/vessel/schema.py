@@ -294,7 +294,7 @@ def _check_disks(disks: list["Disk"]) -> list["Disk"]:
 
 
 class Disk(Model):
-    """A virtio disk: in a file, or in memory."""
+    """A virtio disk: in a file, or in memory, where it may start as a file is."""
 
     file: FilePath | None = None
     ram: Annotated[int, BeforeValidator(parse_size), AfterValidator(_check_size)] | None = None
@@ -303,7 +303,7 @@ class Disk(Model):
 
     @model_validator(mode="after")
     def _one_place(self) -> Self:
-        if (self.file is None) == (self.ram is None):
+        if self.file is None and self.ram is None:
             _reject("a disk is in a file or in memory", 'write file = "FILE" or ram = SIZE')
         if self.ram is not None and self.partition is not None:
             _reject("a disk in memory has no partitions")

@@ -147,7 +147,7 @@ static enum vmm_err use_ram(const struct vmm_disk_desc *desc, struct vmm_block *
         return vmm_fail(diag, VMM_ERR_NO_SPACE, "the machine has no %llu bytes left for a RAM disk",
                         (unsigned long long)desc->ram_size);
     }
-    host_ramdisk_init(ram, data, desc->ram_size, desc->read_only);
+    host_ramdisk_init(ram, desc, data);
     *backend = host_ramdisk_backend(ram);
     return VMM_OK;
 }

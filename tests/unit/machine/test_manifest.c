@@ -503,6 +503,7 @@ static void test_disks(void **state)
     int node = add_device(b, "disk@2"); /* Each goes before the others. */
 
     assert_int_equal(fdt_setprop_u64(b->pack, node, "ram-size", 0x10000), 0);
+    U64S(b, node, "content", KERNEL_AT, 99);
     node = add_device(b, "disk@1");
     set_string(b, node, "partition-name", "root");
     set_u32(b, node, "host-disk", 1);
@@ -521,6 +522,8 @@ static void test_disks(void **state)
     assert_string_equal(d[1].disk.partition_name, "root");
     assert_false(d[1].disk.read_only);
     assert_int_equal(d[2].disk.ram_size, 0x10000);
+    assert_ptr_equal(d[2].disk.content.data, b->pack + KERNEL_AT);
+    assert_int_equal(d[2].disk.content.size, 99);
 }
 
 static void test_disks_malformed(void **state)
@@ -546,6 +549,17 @@ static void test_disks_malformed(void **state)
     check_vm(b, "disk@0: \"ram-size\" is 0");
     assert_int_equal(fdt_setprop_u64(b->pack, disk(b), "ram-size", 512), 0);
     check_vm(b, "disk@0: \"ram-size\" is 0, or not");
+    assert_int_equal(fdt_setprop_u64(b->pack, disk(b), "ram-size", 4096), 0);
+    set_u32(b, disk(b), "content", 4096);
+    check_vm(b, "disk@0: \"content\" has the wrong size");
+    U64S(b, disk(b), "content", 512, 4096);
+    check_vm(b, "disk@0: \"content\" is not aligned to 4 KiB");
+    U64S(b, disk(b), "content", 0, 4096);
+    check_vm(b, "disk@0: \"content\" is not aligned to 4 KiB, or not inside");
+    U64S(b, disk(b), "content", 4096, UINT64_MAX);
+    check_vm(b, "disk@0: \"content\" is not aligned to 4 KiB, or not inside");
+    U64S(b, disk(b), "content", 4096, 4097);
+    check_vm(b, "disk@0: \"content\" is larger than the disk");
 }
 
 static void test_unknown_device(void **state)

@@ -74,8 +74,13 @@ class Microkit:
             if vm.rng:
                 text = "this host has no entropy to give"
                 problems.append(Problem(origin.where(("vm", name, "rng")), text))
-            if vm.disk:
-                problems.append(Problem(origin.where(("vm", name, "disk")), "no disks on seL4 yet"))
+            for i, disk in enumerate(vm.disk):
+                if disk.ram is None:
+                    where = origin.where(("vm", name, "disk", i))
+                    text = "this host has no driver for the disk that the file would be"
+                    problems.append(
+                        Problem(where, text, "ram = SIZE with it makes it one in memory")
+                    )
         return problems
 
     @property

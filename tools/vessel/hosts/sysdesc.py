@@ -20,6 +20,7 @@ DEVICE_STEP = 0x1_0000
 PORTS_AT = 0x3000_0000
 PACK_AT = 0x4000_0000
 RAM_AT = 0x1_0000_0000
+RAMDISKS_AT = 0x80_0000_0000
 STACK = 0x1_0000
 PORT_SIZE = 0x8000  # MK_PORT_SIZE
 
@@ -151,6 +152,17 @@ def _pack(d: _Domain, vm: str, file: str) -> None:
     d.map(region, PACK_AT, "r", **symbols)
 
 
+def _ramdisks(d: _Domain, name: str, vm: Vm) -> None:
+    """The disks in memory, one behind the other."""
+    size = sum(disk.ram or 0 for disk in vm.disk)
+    if size == 0:
+        return
+    attributes = {"size": hex(size), "page_size": hex(PAGE if size % BLOCK else BLOCK)}
+    disks = d.system.region(f"{name}_ramdisks", f"{name}'s disks in memory.", **attributes)
+    symbols = {"setvar_vaddr": "vessel_ramdisks", "setvar_size": "vessel_ramdisks_size"}
+    d.map(disks, RAMDISKS_AT, "rw", **symbols)
+
+
 def _guest(d: _Domain, name: str, vm: Vm, cores: list[int]) -> ET.Element:
     """The virtual machine with its RAM, which its VMM sees too."""
     priority = GUEST_PRIORITY + vm.priority
@@ -221,6 +233,7 @@ def _vmm(system: _System, description: Description, name: str, files: Files) -> 
     if vm.smc:
         d.pd.set("smc", "true")
     _pack(d, name, files.packs[name])
+    _ramdisks(d, name, vm)
     guest = _guest(d, name, vm, cores)
     _common_devices(d, guest, devices)
     _pass(d, guest, devices)

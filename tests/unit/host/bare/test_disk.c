@@ -457,7 +457,11 @@ static void test_ram_disk(void **state)
     struct user *u = &users[0];
 
     (void)state;
-    host_ramdisk_init(&ram, memory, sizeof(memory), false);
+    const struct vmm_disk_desc desc = { .ram_size = sizeof(memory),
+                                        .content = { (const uint8_t *)"start", 5 } };
+
+    host_ramdisk_init(&ram, &desc, memory);
+    assert_memory_equal(memory, "start", 6);
     *u = (struct user) { .backend = host_ramdisk_backend(&ram) };
     u->backend.attach(u->backend.cookie, (struct vmm_block_client) { complete, ready, u });
     assert_int_equal(u->backend.info->capacity, 8);

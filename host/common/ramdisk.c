@@ -9,9 +9,14 @@
 /* What one request may cost: it is done while its guest waits. */
 #define TRANSFER_MAX 0x80000u
 
-void host_ramdisk_init(struct host_ramdisk *disk, uint8_t *data, uint64_t size, bool read_only)
+void host_ramdisk_init(struct host_ramdisk *disk, const struct vmm_disk_desc *desc, uint8_t *data)
 {
-    vmm_assert(size != 0 && size % VMM_BLOCK_SECTOR == 0);
+    uint64_t size = desc->ram_size;
+
+    vmm_assert(size != 0 && size % VMM_BLOCK_SECTOR == 0 && desc->content.size <= size);
+    if (desc->content.size != 0) {
+        memcpy(data, desc->content.data, desc->content.size);
+    }
     *disk = (struct host_ramdisk) {
         .data = data,
         .info = {
@@ -22,7 +27,7 @@ void host_ramdisk_init(struct host_ramdisk *disk, uint8_t *data, uint64_t size, 
             .transfer_max = TRANSFER_MAX,
             .discard_max = TRANSFER_MAX / VMM_BLOCK_SECTOR,
             .write_zeroes_max = TRANSFER_MAX / VMM_BLOCK_SECTOR,
-            .read_only = read_only,
+            .read_only = desc->read_only,
             .id = "vessel-ram",
         },
     };
