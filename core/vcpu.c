@@ -52,13 +52,28 @@ void vmm_vcpu_wait(struct vmm_vcpu *vcpu)
     }
 }
 
+/* Attention that is due to this vCPU alone, which goes on, needs no kick: it is about to pass
+ * vmm_vcpu_prepare(). */
+static void settle_exit(struct vmm_vcpu *vcpu)
+{
+    struct vmm_vm *vm = vcpu->vm;
+
+    if (vm->attention == UINT32_C(1) << vcpu->id && vcpu->state == VMM_VCPU_RUNNING) {
+        vm->attention = 0;
+    } else {
+        vmm_vm_settle(vm);
+    }
+}
+
 void vmm_vcpu_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
 {
     /* While it waited for its turn, another vCPU may have stopped the VM. */
     if (vcpu->state == VMM_VCPU_RUNNING) {
         vmm_arch_exit(vcpu, exit);
     }
-    vmm_vm_settle(vcpu->vm);
+    if (vcpu->vm->attention != 0) {
+        settle_exit(vcpu);
+    }
 }
 
 void vmm_vcpu_maintenance(struct vmm_vcpu *vcpu)

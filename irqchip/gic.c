@@ -40,10 +40,9 @@ unsigned vmm_gic_route(const struct vmm_gic *gic, const struct vmm_gic_cpu *cpu,
 uint32_t vmm_gic_ready_for(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b)
 {
     uint32_t ready = vmm_gic_ready(gic, vmm_gic_bank_of(gic, cpu, b));
-    unsigned id = gic_cpu_id(gic, cpu);
 
     for (uint32_t left = ready; left != 0 && b != 0; left &= left - 1) {
-        if (vmm_gic_route(gic, cpu, b, gic_lowest(left)) != id) {
+        if (vmm_gic_route(gic, cpu, b, gic_lowest(left)) != gic_cpu_id(gic, cpu)) {
             ready &= ~(left & -left);
         }
     }

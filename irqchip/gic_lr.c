@@ -309,9 +309,9 @@ static void keep(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct vmm_gic_cpu 
     }
 }
 
-static struct vmm_lr take(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned intid, bool eoi)
+static struct vmm_lr take(struct vmm_gic *gic, struct vmm_vcpu *vcpu, unsigned intid, bool eoi)
 {
-    struct place at = find(gic, cpu, intid);
+    struct place at = find(gic, &gic->cpu[vcpu->id], intid);
     bool active = (at.bank->active & at.bit) != 0;
     struct vmm_lr lr = {
         .intid = (uint16_t)intid,
@@ -322,10 +322,10 @@ static struct vmm_lr take(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned
 
     if (!active) {
         send_latch(gic, &at, &lr);
-        gic->vm->vcpu[gic_cpu_id(gic, cpu)].stats.injected++;
+        vcpu->stats.injected++;
     }
     at.bank->in_lr |= at.bit;
-    at.bank->owner[at.i] = (uint8_t)gic_cpu_id(gic, cpu);
+    at.bank->owner[at.i] = (uint8_t)vcpu->id;
     /* It is pending again once the guest is done: a level still high, an edge, another source. */
     lr.eoi = eoi || (gic_pending(at.bank) & at.bit) != 0;
     return lr;
@@ -344,7 +344,7 @@ static void place_all(struct vmm_gic *gic, struct vmm_vcpu *vcpu, unsigned count
         unsigned intid = KEY_INTID(q->key[k]);
         unsigned n = choose_lr(cpu, free, intid);
 
-        put(vcpu, cpu, n, take(gic, cpu, intid, eoi));
+        put(vcpu, cpu, n, take(gic, vcpu, intid, eoi));
         free &= ~(UINT32_C(1) << n);
         cpu->lr_held |= UINT32_C(1) << n;
     }

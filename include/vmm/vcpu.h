@@ -60,7 +60,8 @@ void vmm_vcpu_wait(struct vmm_vcpu *vcpu);
 /* Events: the host calls in, serialised per VM; none blocks. Each settles the VM. */
 
 /** The guest left for the hypervisor with a synchronous exception. Ignored unless RUNNING: another
- * vCPU may have stopped this one meanwhile. */
+ * vCPU may have stopped this one meanwhile. vmm_vcpu_prepare() is to follow, if it still runs; it
+ * is not kicked for that. */
 void vmm_vcpu_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit);
 
 /** The virtual CPU interface asks for service (an EOI that we asked for, or room in the list

@@ -186,6 +186,45 @@ static void cpu_on(struct vmm_vcpu *caller)
     vmm_vcpu_start(&caller->vm->vcpu[2], 0x1000, 7);
 }
 
+static void attend_others_too(struct vmm_vcpu *caller)
+{
+    vmm_vcpu_attend(caller);
+    vmm_vcpu_attend(&caller->vm->vcpu[2]);
+}
+
+static void an_exit_kicks_other_vcpus_only_for_their_own_sake(void **state)
+{
+    (void)state;
+    cpu_on(&vcpu[0]);
+    vmm_vm_settle(&vm);
+    arch.on_exit = vmm_vcpu_attend;
+    vmm_vcpu_exit(&vcpu[2], &no_exit);
+    assert_int_equal(fake.vcpu[2].kicks, 1); /* By its start. */
+    assert_true(vcpu[2].flush_needed);
+    assert_int_equal(vm.attention, 0);
+    arch.on_exit = attend_others_too;
+    vmm_vcpu_exit(&vcpu[0], &no_exit);
+    assert_int_equal(fake.vcpu[2].kicks, 2);
+    assert_true(vcpu[0].flush_needed && vcpu[2].flush_needed);
+    assert_int_equal(vm.attention, 0);
+}
+
+/* What waits for an interrupt that came with the exit is not left waiting. */
+static void wait_for_what_is_there(struct vmm_vcpu *caller)
+{
+    vmm_vcpu_wait(caller);
+    chip.pending[0] = true;
+    vmm_vcpu_attend(caller);
+}
+
+static void an_exit_wakes_its_own_vcpu(void **state)
+{
+    (void)state;
+    arch.on_exit = wait_for_what_is_there;
+    vmm_vcpu_exit(&vcpu[0], &no_exit);
+    assert_int_equal(vcpu[0].state, VMM_VCPU_RUNNING);
+}
+
 static void secondary_starts_goes_off_and_starts_again(void **state)
 {
     (void)state;
@@ -357,6 +396,8 @@ int main(void)
         cmocka_unit_test_setup(crash_reports_once_and_stops, setup_started),
         cmocka_unit_test_setup(crash_after_crash_is_one_line, setup_started),
         cmocka_unit_test_setup(reset_makes_a_vm_startable, setup_started),
+        cmocka_unit_test_setup(an_exit_kicks_other_vcpus_only_for_their_own_sake, setup_started),
+        cmocka_unit_test_setup(an_exit_wakes_its_own_vcpu, setup_started),
         cmocka_unit_test_setup(no_irqchip_is_no_interrupt, setup_started),
     };
 
