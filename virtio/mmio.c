@@ -10,6 +10,7 @@
 #define MAGIC 0x74726976u  /* "virt" */
 #define VENDOR 0x4c535356u /* "VSSL" */
 #define VERSION 2u
+#define QUEUE_NOTIFY 0x050u
 #define CONFIG 0x100u
 
 static void update_irq(const struct vmm_virtio_mmio *m)
@@ -139,7 +140,7 @@ static const struct vmm_reg regs[] = {
     { "QueueSizeMax",       0x034, 1, 4,    W32,  0,       0,    queue_size_max_read,  NULL },
     { "QueueSize",          0x038, 1, 4,    W32,  0,       ALL,  NULL,                 queue_size_write },
     { "QueueReady",         0x044, 1, 4,    W32,  0,       ALL,  queue_ready_read,     queue_ready_write },
-    { "QueueNotify",        0x050, 1, 4,    W32,  0,       ALL,  NULL,                 queue_notify_write },
+    { "QueueNotify", QUEUE_NOTIFY, 1, 4,    W32,  0,       ALL,  NULL,                 queue_notify_write },
     { "InterruptStatus",    0x060, 1, 4,    W32,  0,       0,    isr_read,             NULL },
     { "InterruptACK",       0x064, 1, 4,    W32,  0,       ALL,  NULL,                 isr_ack_write },
     { "Status",             0x070, 1, 4,    W32,  0,       0xff, status_read,          status_write },
@@ -171,10 +172,12 @@ void vmm_virtio_mmio_reset(struct vmm_virtio_mmio *m)
 void vmm_virtio_mmio_access(void *dev, struct vmm_mmio *io)
 {
     struct vmm_virtio_mmio *m = dev;
+    uint64_t offset = io->offset;
 
-    if (io->offset < CONFIG) {
+    if (offset < CONFIG) {
         vmm_reg_access(&vmm_virtio_mmio_bank, m, io);
-        io->again = io->write && vmm_virtio_draining(m->virtio);
+        io->again = io->write && (vmm_virtio_draining(m->virtio) ||
+                                  (offset == QUEUE_NOTIFY && vmm_virtio_unfinished(m->virtio)));
     } else {
         io->offset -= CONFIG;
         vmm_virtio_config_access(m->virtio, io);

@@ -256,6 +256,7 @@ static void registers_mmio(void *dev, struct vmm_mmio *io)
         break;
     case PAGE_NOTIFY:
         vmm_reg_access(&vmm_virtio_pci_notify_bank, p, io);
+        io->again = io->write && vmm_virtio_unfinished(p->virtio);
         break;
     }
 }

@@ -57,6 +57,10 @@ struct vmm_virtio_class {
     /** Does a back end still use guest memory for requests from before a reset? Until it does not,
      * the driver's store that resets is executed again and again. NULL: never. */
     bool (*draining)(const void *dev);
+    /** Did the last notify() leave work for the driver's time, so as not to do all in one go? Then
+     * the driver's store that notifies is executed again, with others served in between. NULL:
+     * never. */
+    bool (*unfinished)(const void *dev);
     /**
      * The driver stores into the configuration space: `size` bytes (1, 2, 4 or 8) at `offset`, all
      * inside it, as `value`. The device changes its copy as the specification lets it.
@@ -158,6 +162,12 @@ void vmm_virtio_reset(struct vmm_virtio *v);
 static inline bool vmm_virtio_draining(const struct vmm_virtio *v)
 {
     return v->class->draining != NULL && v->class->draining(v->dev);
+}
+
+/** True after a vmm_virtio_notify() that is to come again. */
+static inline bool vmm_virtio_unfinished(const struct vmm_virtio *v)
+{
+    return v->class->unfinished != NULL && v->class->unfinished(v->dev);
 }
 
 /** Write the device status (2.1): 0 resets, bits are only ever added. */

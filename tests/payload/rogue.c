@@ -17,6 +17,9 @@
 #define NOWHERE 0x3f000000u
 #define RAM 0x40000000u
 #define FREE (RAM + 0x4000000u) /* 16 MiB that nothing else is in. */
+#define QUEUE (RAM + 0x400000u)
+#define QUEUE_SIZE 0x100000u
+#define INVALL 13u
 
 static uint64_t seed = 1;
 static bool for_ever;
@@ -87,6 +90,26 @@ static void its(void)
     poke(ITS, ITS_FRAMES);
 }
 
+/* A queue of a MiB, full of the command that costs most. */
+static void invall(void)
+{
+    static bool ready;
+
+    if (!v3) {
+        return;
+    }
+    for (uint64_t at = QUEUE; !ready && at < QUEUE + QUEUE_SIZE; at += 8) {
+        *(volatile uint64_t *)at = at % 32 == 0 ? INVALL : 0;
+    }
+    if (!ready) {
+        write32(ITS, 0);
+        store(ITS + 0x80, 8, UINT64_C(1) << 63 | QUEUE | (QUEUE_SIZE / 0x1000 - 1));
+        write32(ITS, 1);
+    }
+    ready = true;
+    store(ITS + 0x88, 8, random() & 0xfffe0);
+}
+
 static void sgis(void)
 {
     for (uint32_t intid = 0; intid < 16; intid++) {
@@ -155,8 +178,9 @@ static const struct {
     const char *name;
     void (*round)(void);
 } modes[] = {
-    { "gic", gic },     { "its", its },       { "sgi", sgis },      { "psci", psci },
-    { "exits", exits }, { "memory", memory }, { "log", log_flood }, { "nowhere", nowhere },
+    { "gic", gic },       { "its", its },       { "sgi", sgis },
+    { "psci", psci },     { "invall", invall }, { "exits", exits },
+    { "memory", memory }, { "log", log_flood }, { "nowhere", nowhere },
 };
 
 void payload_main(void *fdt)

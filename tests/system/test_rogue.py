@@ -7,7 +7,7 @@ pytestmark = pytest.mark.system
 
 
 @pytest.mark.parametrize("gic", [2, 3])
-@pytest.mark.parametrize("mode", ["gic", "its", "sgi", "psci", "exits", "memory", "log"])
+@pytest.mark.parametrize("mode", ["gic", "its", "invall", "sgi", "psci", "exits", "memory", "log"])
 def test_survives(run, payload, mode, gic):
     guest = run(
         *("--kernel", payload("rogue.elf"), "--append", f"rogue={mode}"),

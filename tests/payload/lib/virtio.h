@@ -7,7 +7,7 @@
 
 #include "payload.h"
 
-#define VIRTIO_QUEUE_SIZE 16u
+#define VIRTIO_QUEUE_SIZE 64u
 
 #define VIRTIO_ACKNOWLEDGE 1u
 #define VIRTIO_DRIVER 2u
