@@ -264,19 +264,6 @@ void vmm_gdb_work(struct vmm_gdb *gdb)
     }
 }
 
-void vmm_gdb_detach(struct vmm_gdb *gdb)
-{
-    struct vmm_vm *vm = gdb->vm;
-
-    vmm_gdb_remove_all(gdb);
-    end_step(gdb);
-    if (gdb->attached) {
-        vmm_gdb_attach(gdb, false);
-    }
-    vmm_gdb_init(gdb, vm);
-    vmm_vm_resume(vm, VMM_PAUSED_BY_DEBUGGER);
-}
-
 void vmm_gdb_forget(struct vmm_gdb *gdb)
 {
     memset(gdb->breakpoint, 0, sizeof(gdb->breakpoint));

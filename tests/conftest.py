@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -34,6 +35,13 @@ def pytest_collect_file(parent: pytest.Collector, file_path: Path) -> pytest.Fil
     kinds = {"test": CmockaFile, "fuzz": FuzzFile, "proof": ProofFile}
     kind = kinds.get(file_path.stem.split("_")[0])
     return kind.from_parent(parent, path=file_path) if kind else None
+
+
+@pytest.fixture
+def port() -> int:
+    """A free port of this machine."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 class Failed(Exception):

@@ -11,6 +11,9 @@
  *         if (vmm_gdb_due(gdb) && no vCPU of it executes) {
  *             vmm_gdb_work(gdb);
  *         }
+ *
+ * For a debugger that has gone without a word the embedder puts in "#00$D#44": the rest of a packet
+ * that was cut short, and one that detaches.
  */
 #pragma once
 
@@ -84,10 +87,6 @@ bool vmm_gdb_due(const struct vmm_gdb *gdb);
 
 /** Work on the packet, or report a stop. No vCPU of the VM executes; registers can be read. */
 void vmm_gdb_work(struct vmm_gdb *gdb);
-
-/** The debugger has gone without a word: remove breakpoints and let the VM go on. No vCPU of the VM
- * executes. */
-void vmm_gdb_detach(struct vmm_gdb *gdb);
 
 /** The VM is reset: its memory has no breakpoints any more. */
 void vmm_gdb_forget(struct vmm_gdb *gdb);

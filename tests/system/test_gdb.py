@@ -10,14 +10,6 @@ pytestmark = pytest.mark.system
 PROMPT = r"\(gdb\) "
 
 
-@pytest.fixture
-def port() -> int:
-    """A free port of this machine."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
-
-
 def ask(gdb, command: str) -> str:
     """What GDB says to a command."""
     gdb.sendline(command)
@@ -62,8 +54,12 @@ def test_breakpoint_and_step(run, attach, port):
     ask(gdb, "detach")
     gdb.sendline("quit")
     assert gdb.ended() == 0
-
     assert "still here" in guest.shell("echo still here")
+
+    with socket.create_connection(("127.0.0.1", port)) as hangs_up:
+        hangs_up.sendall(b"$?#3f")
+        assert hangs_up.recv(64).startswith(b"+$T05thread:")
+    assert "goes on" in guest.shell("echo goes on")
     guest.sendline("poweroff")
     assert guest.ended() == 0
 

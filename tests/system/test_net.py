@@ -17,11 +17,6 @@ HASH = hashlib.sha256(DATA).hexdigest()
 OUTSIDE = "10.0.2.2"  # The machine that runs QEMU, for a guest.
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
-
-
 @pytest.fixture
 def download(serve) -> str:
     """Where a guest finds DATA."""
@@ -63,8 +58,7 @@ def test_much_data_both_ways(run, download):
     assert guest.ended() == 0
 
 
-def test_web_server(run, top):
-    port = free_port()
+def test_web_server(run, top, port):
     guest = run(top / "examples/web-server/system.toml", "--port-forward", f"{port}:80")
     guest.login()
     wait_for_address(guest)

@@ -101,7 +101,7 @@ def obey(command):
         say("error: no such command; try help\n\x15", kind=0)
 
 def serve():
-    for kind in (0, 2):
+    for kind in (0, 2, 3):
         for vm in (0, 1):
             serial.sendall(frame(kind | 0x80, vm, (1000).to_bytes(2, "little")))
     say("ready\r\n")
@@ -114,7 +114,9 @@ def serve():
             if kind == 0:
                 obey(data.decode().strip())
             else:
-                say(f"<{data.decode()}>", vm)
+                say(f"<{data.decode()}>", vm, kind)
+            if kind == 3 and data.endswith(b"$D#44"):
+                say("+$OK#9a", vm, kind)
 
 version = {"qemu": {"major": 7, "minor": 2, "micro": 0}, "package": ""}
 send({"QMP": {"version": version, "capabilities": []}})

@@ -212,6 +212,34 @@ def test_a_console_on_a_socket(sandbox: Sandbox) -> None:
     assert not (sandbox.path / "console").exists()
 
 
+def debugger(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT_S)
+
+
+def read_until(sock: socket.socket, end: bytes) -> bytes:
+    seen = b""
+    while not seen.endswith(end):
+        data = sock.recv(4096)
+        assert data, seen
+        seen += data
+    return seen
+
+
+def test_a_debugger_that_hangs_up_is_detached(sandbox: Sandbox, port: int) -> None:
+    with tool(sandbox, "--gdb", f":{port}") as run:
+        with debugger(port) as first:
+            first.sendall(b"$?#3f")
+            assert read_until(first, b">") == b"<$?#3f>"
+            with debugger(port) as second:
+                assert second.recv(1) == b""
+            first.sendall(b"$cut sho")
+            read_until(first, b">")
+        with debugger(port) as third:
+            third.sendall(b"$g#67")
+            assert read_until(third, b">") == b"<$g#67>"
+        run.leave()
+
+
 @pytest.mark.parametrize(
     ("args", "line"),
     [

@@ -15,6 +15,11 @@ READ = 4096
 CLIENT_LIMIT = 1 << 20
 # What is typed for a guest that does not read.
 INPUT_LIMIT = 1 << 16
+# The first three bytes end a packet that was cut short.
+DETACH = b"#00$D#44"
+DETACHED = b"$OK#9a"
+
+Receive = Callable[[bytes], Awaitable[None]]
 
 
 class Server:
@@ -25,18 +30,23 @@ class Server:
         self._clients: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
 
-    async def start(self, receive: Callable[[bytes], Awaitable[None]]) -> None:
+    async def start(self, receive: Receive) -> None:
         """Serve; `receive` gets what clients send."""
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            self._clients.add(writer)
-            with suppress(OSError):
-                while data := await reader.read(READ):
-                    await receive(data)
-            self._clients.discard(writer)
+            await self._serve(reader, writer, receive)
             writer.close()
 
         self._server = await asyncio.start_server(serve, sock=self._sock)
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, receive: Receive
+    ) -> None:
+        self._clients.add(writer)
+        with suppress(OSError):
+            while data := await reader.read(READ):
+                await receive(data)
+        self._clients.discard(writer)
 
     def send(self, data: bytes) -> None:
         """To all clients."""
@@ -54,6 +64,36 @@ class Server:
         if self._server is not None:
             self._server.close()
         self._sock.close()
+
+
+class Debugger(Server):
+    """A VM's debugger, by GDB's remote protocol; others are turned away while there is one. For one
+    that hangs up the VM is told to detach: stopped, it would stay so."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        super().__init__(sock)
+        self._answer = b""
+        self._free = asyncio.Event()
+        self._free.set()
+
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, receive: Receive
+    ) -> None:
+        await self._free.wait()
+        if not self._clients:
+            await super()._serve(reader, writer, receive)
+            self._answer = b""
+            self._free.clear()
+            await receive(DETACH)
+
+    def send(self, data: bytes) -> None:
+        """To the debugger; the answer to what it has not asked itself ends here."""
+        if self._free.is_set():
+            super().send(data)
+            return
+        self._answer += data
+        if DETACHED in self._answer:
+            self._free.set()
 
 
 class Console:

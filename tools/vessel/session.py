@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from vessel import sockets, tree
-from vessel.endpoints import Console, Server
+from vessel.endpoints import Console, Debugger, Server
 from vessel.errors import InputError, Problem, os_reason
 from vessel.frames import Frame, Kind
 from vessel.link import END_FAILED, END_OK, Control, Link
@@ -66,7 +66,7 @@ class Session:
         with ExitStack() as opened:
             self._consoles = [self._open_console(vm, opened) for vm in range(len(options.names))]
             self._debuggers = {
-                vm: self._open_server(_listen_tcp(address), opened)
+                vm: self._open_server(Debugger(_listen_tcp(address)), opened)
                 for vm, address in options.debuggers.items()
             }
             self._control_socket = self._open_control(opened)
@@ -77,8 +77,7 @@ class Session:
             self._output.write, options.names if self._several else (), os.isatty(1)
         )
 
-    def _open_server(self, sock: socket.socket, opened: ExitStack) -> Server:
-        server = Server(sock)
+    def _open_server(self, server: Server, opened: ExitStack) -> Server:
         opened.callback(server.close)
         return server
 
@@ -88,7 +87,7 @@ class Session:
             log = opened.enter_context(_open_log(self._options.logs[vm]))
         if vm in self._options.sockets:
             path = self._options.sockets[vm]
-            server = self._open_server(sockets.listen(path, "--console-socket"), opened)
+            server = self._open_server(Server(sockets.listen(path, "--console-socket")), opened)
             opened.callback(sockets.remove, path)
         return Console(vm, self._link, log, server)
 

@@ -322,7 +322,9 @@ static void detach_leaves_nothing(void **state)
     assert_int_equal(vm.paused, 0);
     assert_int_equal(fake.vcpu[0].debug, VMM_DEBUG_OFF);
     ask("Z0,40000100,4");
-    vmm_gdb_detach(&gdb); /* And one that goes without a word. */
+    assert_int_equal(put("$m400#00$D#44"), 13); /* In the middle of a packet. */
+    vmm_gdb_work(&gdb);
+    assert_string_equal(read_out(), "+$OK#9a");
     assert_memory_equal(ram + 0x100, "abcd", 4);
     assert_int_equal(vm.paused, 0);
     assert_int_equal(fake.vcpu[0].debug, VMM_DEBUG_OFF);
