@@ -23,6 +23,7 @@ MICROKIT_vmm := $(VESSEL_MICROKIT_SRC) host/microkit/main.c
 MICROKIT_mux := host/microkit/mux/main.c $(MICROKIT_PD) \
 	$(addprefix host/common/,control.c frame.c line.c log.c mux.c plain.c port.c stack_guard.c uart.c)
 MICROKIT_timer := host/microkit/timer/main.c $(MICROKIT_PD)
+MICROKIT_storage := host/microkit/sddf/storage.c $(filter-out %/storage.c,$(MICROKIT_vmm))
 UNIT_SRC := $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
 
@@ -107,7 +108,7 @@ MICROKIT_NATIVE := $(call objects,native,$(filter %.c,$(filter-out %/cpu.c %/pri
 MICROKIT_UNIT := $(filter $(B)/native/tests/unit/host/microkit/%,$(UNIT_BIN))
 EXAMPLE_UNIT := $(filter $(B)/native/tests/unit/examples/%,$(UNIT_BIN))
 $(addprefix $(B)/native/,host/microkit/%.o examples/%.o tests/microkit/%.o tests/unit/host/microkit/%.o \
-	tests/unit/examples/%.o tests/unit/pd/%.o): NATIVE_CFLAGS += -Itests/microkit
+	tests/unit/examples/%.o tests/unit/pd/%.o): NATIVE_CFLAGS += -Itests/microkit -Itests/sddf
 
 $(MICROKIT_UNIT): $(call objects,native,host/microkit/main.c)
 $(EXAMPLE_UNIT): $(call objects,native,examples/own-vmm/vmm.c)
@@ -137,6 +138,7 @@ $(filter $(B)/native/tests/unit/host/common/%,$(UNIT_BIN)): %: %.c.o $(COMMON_NA
 pd-objects = $(call objects,native,$(filter %.c,$(filter-out %/cpu.c %/printf.c,$(MICROKIT_$(1)))) tests/microkit/double.c)
 $(B)/native/tests/unit/pd/test_mux: $(call pd-objects,mux)
 $(B)/native/tests/unit/pd/test_timer: $(call pd-objects,timer)
+$(B)/native/tests/unit/pd/test_storage: $(call pd-objects,storage)
 $(filter $(B)/native/tests/unit/pd/%,$(UNIT_BIN)): %: %.c.o $(NATIVE_LIB)
 	$(CC) $(SANITIZE) -Wl,--allow-multiple-definition $(filter %.o,$^) $(NATIVE_LIB) -lcmocka -lfdt -o $@
 
@@ -193,14 +195,17 @@ define newline
 endef
 $(foreach config,$(MICROKIT_CONFIGS),$(eval $(call microkit-rules,$(config))))
 
-# With SDDF=DIR, release 0.7: its timer and serial components, and a mux that is a client of theirs.
-SDDF_PROGRAMS := timer_driver serial_driver serial_virt_tx serial_virt_rx mux
+# With SDDF=DIR, release 0.7: its timer, serial and block components, and a mux and a VMM that are
+# clients of theirs.
+SDDF_PROGRAMS := timer_driver serial_driver serial_virt_tx serial_virt_rx blk_driver blk_virt mux vmm
 SDDF_ELFS := $(if $(SDDF),$(foreach config,$(MICROKIT_CONFIGS),$(SDDF_PROGRAMS:%=$(MICROKIT_DIR)/$(config)/sddf/%.elf)))
 SDDF_timer_driver := drivers/timer/arm/timer.c
 SDDF_serial_driver := drivers/serial/arm/uart.c
 SDDF_serial_virt_tx := serial/components/virt_tx.c
 SDDF_serial_virt_rx := serial/components/virt_rx.c
-SDDF_UTIL := $(addprefix util/,assert.c printf.c putchar_debug.c)
+SDDF_blk_driver := drivers/blk/virtio/block.c virtio/transport/mmio.c
+SDDF_blk_virt := blk/components/virt.c blk/components/partitioning.c
+SDDF_UTIL := $(addprefix util/,assert.c cache.c printf.c putchar_debug.c)
 SDDF_FLAGS := -std=gnu17 -g -O2 -march=armv8-a -mstrict-align -ffreestanding -MMD -MP -DMICROKIT \
 	-I$(SDDF)/include -I$(SDDF)/include/microkit -I$(SDDF)/drivers/serial/arm/include \
 	-isystem $(VESSEL_PICOLIBC)/include
@@ -210,16 +215,18 @@ $(MICROKIT_DIR)/$(1)/sddf/%.o: $(SDDF)/%.c | $(DEPS)
 	@mkdir -p $$(@D)
 	$(AARCH64_CC) $(SDDF_FLAGS) -isystem $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/include -c $$< -o $$@
 
-$(MICROKIT_DIR)/$(1)/sddf/line.o: host/microkit/sddf/line.c | $(DEPS)
+$(addprefix $(MICROKIT_DIR)/$(1)/sddf/,line.o storage.o): $(MICROKIT_DIR)/$(1)/sddf/%.o: host/microkit/sddf/%.c | $(DEPS)
 	@mkdir -p $$(@D)
-	$(AARCH64_CC) $(SDDF_FLAGS) -mgeneral-regs-only -Ihost/common \
+	$(AARCH64_CC) $(SDDF_FLAGS) -mgeneral-regs-only -Iinclude -Iarch/aarch64/include -Ihost/common \
 		-isystem $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/include -c $$< -o $$@
 
-$(foreach program,$(filter-out mux,$(SDDF_PROGRAMS)),$(MICROKIT_DIR)/$(1)/sddf/$(program).elf: \
+$(foreach program,$(filter-out mux vmm,$(SDDF_PROGRAMS)),$(MICROKIT_DIR)/$(1)/sddf/$(program).elf: \
 	$(SDDF_$(program):%.c=$(MICROKIT_DIR)/$(1)/sddf/%.o) $(SDDF_UTIL:%.c=$(MICROKIT_DIR)/$(1)/sddf/%.o)$(newline))
 $(MICROKIT_DIR)/$(1)/sddf/mux.elf: $(MICROKIT_DIR)/$(1)/sddf/line.o $(call objects,vmm,$(AARCH64_SRC)) \
 	$(SDDF_UTIL:%.c=$(MICROKIT_DIR)/$(1)/sddf/%.o) \
 	$(patsubst %,$(MICROKIT_DIR)/$(1)/%.o,$(filter-out %/line.c,$(MICROKIT_mux)))
+$(MICROKIT_DIR)/$(1)/sddf/vmm.elf: $(MICROKIT_DIR)/$(1)/sddf/storage.o $(call objects,vmm,$(AARCH64_SRC)) \
+	$(patsubst %,$(MICROKIT_DIR)/$(1)/%.o,$(filter-out %/storage.c,$(MICROKIT_vmm)))
 $(MICROKIT_DIR)/$(1)/sddf/%.elf: $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/lib/libmicrokit.a $(LIBFDT)
 	$(LD) -T host/microkit/link.ld -z max-page-size=0x1000 --gc-sections --defsym=vfprintf=__i_vfprintf \
 		$$(filter %.o %.a,$$^) $(PICOLIBC)/lib/libc.a -o $$@

@@ -286,6 +286,7 @@ void host_io_write8(uintptr_t address, uint8_t value)
 
 uint64_t mk_cpu_counter(void)
 {
+    kernel.counter += kernel.counter_step;
     return kernel.counter;
 }
 

@@ -40,7 +40,8 @@ struct double_kernel {
     unsigned words_read; /**< Words of the TCB that were transferred. */
     unsigned words_written;
     uint64_t counter;
-    uint64_t timer; /**< What the physical timer was set to; UINT64_MAX: off. */
+    uint64_t counter_step; /**< Ticks that each look at the counter takes. */
+    uint64_t timer;        /**< What the physical timer was set to; UINT64_MAX: off. */
     unsigned timer_sets;
     seL4_Word smc; /**< x0 of the last SMC. */
     microkit_channel acked;

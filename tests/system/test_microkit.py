@@ -4,6 +4,7 @@
 The programs have to be there: `make microkit`.
 """
 
+import hashlib
 import os
 import re
 import subprocess
@@ -162,6 +163,49 @@ def test_sddf(run):
     guest.expect("0 debian on")
     guest.sendline("poweroff")
     assert guest.ended() == 0
+
+
+@pytest.mark.skipif("SDDF" not in os.environ, reason="no SDDF")
+def test_sddf_disk(run, build, tmp_path):
+    """Partitions of a file through sDDF's driver and virtualiser; what is written is there."""
+    path = {**os.environ, "PATH": os.environ["PATH"] + ":/sbin:/usr/sbin"}
+    disk = tmp_path / "disk.img"
+    with disk.open("wb") as file:
+        file.truncate(100 << 20)
+        table = "label: dos\nstart=2048, size=70M\nsize=16M\n"
+        subprocess.run(("sfdisk", "-q", disk), input=table, text=True, check=True, env=path)
+        file.seek(1 << 20)
+        file.write((build / "guest/root.img").read_bytes())
+    system = tmp_path / "disk.toml"
+    system.write_text(
+        VM.format(name="one", build=build).replace("console=ttyAMA0", "root=/dev/vda")
+        + 'console = "virtio"\n'
+        'disk = [{ file = "disk.img", partition = 1 }, { file = "disk.img", partition = 2 }]\n'
+    )
+    guest = run(*ON_SEL4[:2], "--sddf", system)
+    guest.login()
+    assert "/dev/vda on / type ext4 (rw" in guest.shell("mount")
+    guest.shell("dd if=/dev/urandom of=/root/kept bs=64k count=64; sync")
+    # Sectors that share blocks with others.
+    guest.shell(
+        "dd if=/root/kept of=/dev/vdb bs=512 count=4101 oflag=direct;"
+        " dd if=/root/kept of=/dev/vdb bs=512 skip=4101 seek=4101 oflag=direct"
+    )
+    before = guest.shell("sha256sum </root/kept")
+    guest.sendline("reboot -f")
+    guest.login()
+    assert guest.shell("sha256sum </root/kept") == before
+    assert guest.shell("head -c 4194304 /dev/vdb | sha256sum") == before
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+    with disk.open("rb") as file:
+        file.seek(71 << 20)
+        assert hashlib.sha256(file.read(4 << 20)).hexdigest() in before
+        file.seek(1 << 20)
+        root = tmp_path / "root.img"
+        root.write_bytes(file.read(64 << 20))
+    check = subprocess.run(("e2fsck", "-fn", root), capture_output=True, text=True, env=path)
+    assert check.returncode == 0, check.stdout
 
 
 def test_virtio_on_pci(run, build, tmp_path):

@@ -118,7 +118,7 @@ def test_microkit_has_no_driver(sandbox: Sandbox) -> None:
     result = sandbox.call("build", "system.toml", "--host", "microkit", "-o", "out")
     assert result.errors == [
         "system.toml: vm.a.disk[1]: this host has no driver for the disk that the file would be; "
-        "ram = SIZE with it makes it one in memory"
+        "--sddf has one, or ram = SIZE with it makes it one in memory"
     ]
 
 

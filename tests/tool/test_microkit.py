@@ -6,13 +6,14 @@ import stat
 import struct
 import subprocess
 import xml.etree.ElementTree as ET
+from itertools import pairwise
 from pathlib import Path
 
 import libfdt
 import pytest
 
 from sandbox import Result, Sandbox
-from vessel.hosts import sddf
+from vessel.hosts import sddf, sddf_blk
 
 VM = '[vm.debian]\nkernel = "kernel"\ngic = 2\n'
 TWO = VM + "cpu_pin = [2]\n" + VM.replace("debian", "other") + "priority = 70\nbudget = 2000\n"
@@ -231,13 +232,7 @@ for word; do from=$to; to=$word; done
 
 @pytest.mark.parametrize("toml", [VM, TWO])
 def test_sddf(sandbox: Sandbox, sdk: Path, toml: str) -> None:
-    built = sandbox.path.parent / "build" / "microkit" / BOARD / "release/sddf"
-    built.mkdir()
-    for name in sddf.PROGRAMS:
-        (built / name).write_text("program")
-    objcopy = sandbox.path.parent / "bin" / sddf.OBJCOPY
-    objcopy.write_text(OBJCOPY)
-    objcopy.chmod(0o755)
+    fake_sddf(sandbox)
     result = build(sandbox, toml, "--sddf")
     assert (result.status, result.errors) == (0, [])
     root = system(sandbox)
@@ -264,6 +259,75 @@ def test_sddf(sandbox: Sandbox, sdk: Path, toml: str) -> None:
     }
     written = {(p.suffix, p.stat().st_size) for p in (sandbox.path / "out").glob("*.elf.*")}
     assert written == sizes
+
+
+def fake_sddf(sandbox: Sandbox) -> None:
+    """sDDF's programs as if built, and an llvm-objcopy that copies."""
+    built = sandbox.path.parent / "build" / "microkit" / BOARD / "release/sddf"
+    built.mkdir()
+    for name in (*sddf.PROGRAMS, *sddf_blk.PROGRAMS):
+        (built / name).write_text("program")
+    objcopy = sandbox.path.parent / "bin" / sddf.OBJCOPY
+    objcopy.write_text(OBJCOPY)
+    objcopy.chmod(0o755)
+
+
+def test_sddf_disks(sandbox: Sandbox, sdk: Path) -> None:
+    """A driver and a virtualiser for each file; VMs that share one have a partition each."""
+    fake_sddf(sandbox)
+    for name in ("one.img", "two.img"):
+        (sandbox.path / name).write_bytes(bytes(4096))
+    toml = (
+        VM
+        + 'disk = [{ file = "one.img", partition = 2 }, { ram = "8K" },'
+        + ' { file = "two.img", partition = 1 }]\n'
+        + VM.replace("debian", "other")
+        + 'disk = [{ file = "one.img", partition = 1 }]\n'
+    )
+    result = build(sandbox, toml, "--sddf")
+    assert (result.status, result.errors) == (0, [])
+    root = system(sandbox)
+    pds = {pd.get("name"): pd for pd in root.iter("protection_domain")}
+    assert pds["debian"][0].get("path") == "debian_vmm.elf"
+    assert int(pds["blk_driver0"].get("priority")) > int(pds["blk_virt0"].get("priority"))
+    assert int(pds["blk_virt1"].get("priority")) > int(pds["debian"].get("priority"))
+    irqs = [pds[f"blk_driver{n}"].find("irq").get("irq") for n in range(2)]
+    assert irqs == ["48", "49"]
+    maps = {name: {m.get("mr") for m in pd.findall("map")} for name, pd in pds.items()}
+    assert {"debian_disk0_data", "other_disk0_data"} < maps["blk_virt0"]
+    assert "debian_disk1_data" in maps["blk_virt1"]
+    assert not any(mr.startswith(("other_disk", "blk")) for mr in maps["debian"])
+    used = [(end.get("pd"), end.get("id")) for end in root.iter("end")]
+    assert len(used) == len(set(used))
+    places = sorted(
+        (int(r.get("phys_addr"), 16), int(r.get("size"), 16))
+        for r in root.iter("memory_region")
+        if 0xB000_0000 <= int(r.get("phys_addr", "0"), 16) < 0xC000_0000
+    )
+    assert len(places) == 9
+    assert all(a[0] + a[1] <= b[0] for a, b in pairwise(places))
+    sizes = {
+        "blk_driver0.elf.blk_driver_config": 64,
+        "blk_virt0.elf.blk_virt_config": 5728,
+        "debian_vmm.elf.vessel_blk_config": 640,
+    }
+    assert {name: (sandbox.path / "out" / name).stat().st_size for name in sizes} == sizes
+    config = (sandbox.path / "out/blk_virt0.elf.blk_virt_config").read_bytes()
+    partitions = [struct.unpack_from("<I", config, 96 + 88 * n + 80)[0] for n in range(2)]
+    assert (config[8], partitions) == (2, [1, 0])
+
+
+@pytest.mark.parametrize(
+    ("disk", "reason"),
+    [
+        ('{ file = "d" }', "sDDF gives partitions, no whole disk; partition = N, or ram = SIZE"),
+        ('{ file = "d", partition = "x" }', "sDDF finds partitions by number only"),
+    ],
+)
+def test_sddf_has_no_such_disk(sandbox: Sandbox, sdk: Path, disk: str, reason: str) -> None:
+    result = build(sandbox, f"{VM}disk = [{disk}]\n", "--sddf")
+    assert result.status == 2
+    assert result.errors[0].startswith(f"system.toml: vm.debian.disk[0]: {reason}")
 
 
 def test_sddf_is_not_built(sandbox: Sandbox, sdk: Path) -> None:

@@ -122,8 +122,11 @@ def _quote(path: Path) -> str:
     return str(path.absolute()).replace(",", ",,")
 
 
-def qemu_arguments(disks: list[HostDisk]) -> list[str]:
-    """QEMU's options for them: disk n is its n-th virtio-blk device."""
+def qemu_arguments(disks: list[HostDisk], bus: str = "") -> list[str]:
+    """QEMU's options for them: disk n is its n-th virtio-blk device.
+
+    With `bus`, such as "virtio-mmio-bus.", it is in place n of that.
+    """
     arguments = []
     for n, disk in enumerate(disks):
         access = "read-only=on" if disk.readonly else "discard=unmap"
@@ -132,6 +135,7 @@ def qemu_arguments(disks: list[HostDisk]) -> list[str]:
             f"driver={disk.format},node-name=disk{n},{access},"
             f"file.driver=file,file.filename={_quote(disk.path)}",
             "-device",
-            f"virtio-blk-device,drive=disk{n},serial=vessel-disk{n}",
+            f"virtio-blk-device,drive=disk{n},serial=vessel-disk{n}"
+            + (f",bus={bus}{n}" if bus else ""),
         ]
     return arguments

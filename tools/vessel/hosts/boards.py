@@ -33,6 +33,9 @@ class Board:
     load_address: int
     cores: int
     panic: Panic | None = None
+    # Windows of QEMU's virtio devices: the first, its interrupt, and the others behind it.
+    virtio: Device | None = None
+    dma: int = 0  # RAM from here on is for what devices read and write, at fixed addresses.
     qemu: tuple[str, ...] | None = None
     qemu_cpu: str = ""
 
@@ -48,6 +51,8 @@ BOARDS = {
         load_address=0x7000_0000,
         cores=4,
         panic=Panic(config=0x40_1000_8000, memory=0x1000_0000),  # Slot 1, the first free one.
+        virtio=Device(0x0A00_0000, 0x200, irq=48),
+        dma=0xB000_0000,
         qemu=("-machine", "virt,virtualization=on", "-m", "2G"),
         qemu_cpu="cortex-a53",
     ),

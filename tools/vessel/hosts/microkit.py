@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vessel import files, passthrough, tree
 from vessel.description import Description
 from vessel.errors import InputError, Problem, ToolError
-from vessel.hosts import sysdesc
+from vessel.hosts import sddf_blk, sysdesc
 from vessel.hosts.bare import quote
 from vessel.hosts.boards import BOARDS, Board
 from vessel.hosts.sddf import PROGRAMS as SDDF_PROGRAMS
@@ -74,13 +74,7 @@ class Microkit:
             if vm.rng:
                 text = "this host has no entropy to give"
                 problems.append(Problem(origin.where(("vm", name, "rng")), text))
-            for i, disk in enumerate(vm.disk):
-                if disk.ram is None:
-                    where = origin.where(("vm", name, "disk", i))
-                    text = "this host has no driver for the disk that the file would be"
-                    problems.append(
-                        Problem(where, text, "ram = SIZE with it makes it one in memory")
-                    )
+        problems += sddf_blk.limits(description, self.board, sddf=self.sddf)
         return problems
 
     @property
@@ -105,17 +99,23 @@ class Microkit:
             shutil.copyfile(tree.built(built, "make microkit"), out / program)
         packs = self._packs(description, pack, out)
         if self.sddf:
-            configure(self.board, self._sddf_programs(), out)
-        names = Files(packs, MANIFEST, VMM, MUX, TIMER, self.sddf)
+            configure(self.board, self._sddf_programs(SDDF_PROGRAMS), out)
+        stores = self._stores(description)
+        if stores.stores:
+            stores.configure(self._sddf_programs(sddf_blk.PROGRAMS), out)
+        names = Files(packs, MANIFEST, VMM, MUX, TIMER, self.sddf, stores)
         (out / MANIFEST).write_bytes(outline(description))
         (out / SYSTEM).write_text(sysdesc.write(description, self.board, self._cores, names))
         self._call(tool, out)
         return out / IMAGE
 
-    def _sddf_programs(self) -> dict[str, Path]:
+    def _stores(self, description: Description) -> sddf_blk.Plan:
+        return sddf_blk.Plan(description, self.board)
+
+    def _sddf_programs(self, names: tuple[str, ...]) -> dict[str, Path]:
         where = f"microkit/{self.board_name}/{self.config}/sddf"
         how = "make microkit SDDF=DIR"
-        return {name: tree.built(f"{where}/{name}", how) for name in SDDF_PROGRAMS}
+        return {name: tree.built(f"{where}/{name}", how) for name in names}
 
     @staticmethod
     def _packs(description: Description, pack: Path, out: Path) -> dict[str, str]:
@@ -166,5 +166,6 @@ class Microkit:
         return [
             *self.board.qemu,
             *("-cpu", self._qemu_cpu, "-smp", str(self._cores), "-device", loader),
+            *self._stores(description).qemu_arguments(description),
             *(("-icount", "shift=0,sleep=off") if machine.icount else ()),
         ]

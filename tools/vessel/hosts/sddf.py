@@ -40,8 +40,9 @@ BEGIN_LENGTH = 128
 MAX_REGIONS = MAX_IRQS = 64
 
 
-def _magic(number: int) -> bytes:
-    return b"sDDF" + bytes([number])
+def magic(number: int) -> bytes:
+    """What a configuration of class `number` starts with."""
+    return struct.pack("<5s3x", b"sDDF" + bytes([number]))
 
 
 def address_of(region: str) -> int:
@@ -54,66 +55,76 @@ def _connection(name: str, channel: int) -> bytes:
     return struct.pack("<QQQQB7x", queue, PAGE, data, PAGE, channel)
 
 
-def _many(items: list[bytes], size: int, count: int) -> bytes:
+def many(items: list[bytes], size: int, count: int) -> bytes:
+    """An array of so many, the rest of it zeros."""
     return b"".join(items).ljust(size * count, b"\0")
 
 
-def _device(uart: Device | None, irq: int) -> bytes:
-    regions = [struct.pack("<QQQ", UART_AT, uart.size, uart.base)] if uart else []
-    head = struct.pack("<5sBBx", _magic(1), len(regions), 1)
-    return head + _many(regions, 24, MAX_REGIONS) + _many([bytes([irq])], 1, MAX_IRQS)
+def device(regions: list[bytes], irq: int) -> bytes:
+    """A driver's regions and its interrupt's channel, as sDDF's device_resources_t."""
+    head = magic(1)[:5] + struct.pack("<BBx", len(regions), 1)
+    return head + many(regions, 24, MAX_REGIONS) + many([bytes([irq])], 1, MAX_IRQS)
+
+
+def _registers(uart: Device) -> bytes:
+    return struct.pack("<QQQ", UART_AT, uart.size, uart.base)
 
 
 def _sections(board: Board) -> dict[str, dict[str, bytes]]:
     """What goes into which section of which program."""
-    magic = struct.pack("<5s3x", _magic(3))
+    head = magic(3)
     driver_rx, driver_tx = (_connection(f"drv_{way}", VIRT_DRIVER) for way in ("rx", "tx"))
     client_rx, client_tx = (_connection(f"mux_{way}", VIRT_CLIENT) for way in ("rx", "tx"))
     name = b"vessel_mux".ljust(NAME_LENGTH, b"\0")
     return {
-        TIMER: {".device_resources": _device(None, TIMER_IRQ)},
+        TIMER: {".device_resources": device([], TIMER_IRQ)},
         DRIVER: {
-            ".device_resources": _device(board.uart, DRIVER_IRQ),
-            ".serial_driver_config": magic
+            ".device_resources": device([_registers(board.uart)], DRIVER_IRQ),
+            ".serial_driver_config": head
             + _connection("drv_rx", DRIVER_RX)
             + _connection("drv_tx", DRIVER_TX)
             + struct.pack("<QB7x", BAUD, 1),
         },
         VIRT_RX: {
-            ".serial_virt_rx_config": magic
+            ".serial_virt_rx_config": head
             + driver_rx
-            + _many([client_rx], len(client_rx), MAX_CLIENTS)
+            + many([client_rx], len(client_rx), MAX_CLIENTS)
             + struct.pack("<BBB5x", 1, SWITCH, ord("\r")),
         },
         VIRT_TX: {
-            ".serial_virt_tx_config": magic
+            ".serial_virt_tx_config": head
             + driver_tx
-            + _many([client_tx + name], len(client_tx + name), MAX_CLIENTS)
+            + many([client_tx + name], len(client_tx + name), MAX_CLIENTS)
             + struct.pack(f"<B{BEGIN_LENGTH}sBB5x", 1, b"", 0, 1),
         },
         MUX: {
-            ".serial_client_config": magic
+            ".serial_client_config": head
             + _connection("mux_rx", MUX_RX)
             + _connection("mux_tx", MUX_TX),
         },
     }
 
 
+def patch(program: Path, target: Path, sections: Mapping[str, bytes]) -> None:
+    """Write a copy of a program with other contents of some sections."""
+    command = [OBJCOPY]
+    for section, content in sections.items():
+        blob = target.with_name(f"{target.name}{section}")
+        blob.write_bytes(content)
+        command += ["--update-section", f"{section}={blob}"]
+    command += [str(program), str(target)]
+    try:
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
+    except OSError as error:
+        raise ToolError(f"{OBJCOPY}: {error.strerror}") from None
+    if done.returncode != 0:
+        raise ToolError(f"{OBJCOPY} failed", done.stderr.decode(errors="replace").strip())
+
+
 def configure(board: Board, built: Mapping[str, Path], out: Path) -> None:
     """Write the programs, each with its configuration, into the directory `out`."""
     for program, sections in _sections(board).items():
-        command = [OBJCOPY]
-        for section, content in sections.items():
-            blob = out / f"{program}{section}"
-            blob.write_bytes(content)
-            command += ["--update-section", f"{section}={blob}"]
-        command += [str(built[program]), str(out / program)]
-        try:
-            done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True)
-        except OSError as error:
-            raise ToolError(f"{OBJCOPY}: {error.strerror}") from None
-        if done.returncode != 0:
-            raise ToolError(f"{OBJCOPY} failed", done.stderr.decode(errors="replace").strip())
+        patch(built[program], out / program, sections)
 
 
 def map_regions(pd: ET.Element, *names: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vessel import passthrough
 from vessel.description import Description
-from vessel.hosts import sddf
+from vessel.hosts import sddf, sddf_blk
 from vessel.hosts.boards import Board, Device
 from vessel.passthrough import Devices
 from vessel.schema import BLOCK, PAGE, Region, Vm
@@ -29,8 +29,11 @@ PORT_SIZE = 0x8000  # MK_PORT_SIZE
 TIMER_PRIORITY = 140
 VMM_PRIORITY = 130
 MUX_PRIORITY = 120
+# A disk's virtualiser waits for its driver, and a VMM for both, as they start.
+BLK_DRIVER_PRIORITY, BLK_VIRT_PRIORITY = 136, 135
 # sDDF's: the mux asks for signals before they run.
 SERIAL_PRIORITIES = {sddf.DRIVER: 118, sddf.VIRT_TX: 117, sddf.VIRT_RX: 116}
+SDDF_PROGRAMS = ("timer_", "serial_", "blk_")  # Not ours: they may use vector registers.
 GUEST_PRIORITY = 10  # And the VM's own, 0 to 99.
 
 GICC_GPA = 0x0801_0000  # Of machine "virt".
@@ -53,7 +56,12 @@ class Files:
     vmm: str
     mux: str
     timer: str
-    sddf: bool = False
+    sddf: bool
+    stores: sddf_blk.Plan
+
+    def vmm_of(self, vm: str) -> str:
+        """The VMM's program: a VM with disks of sDDF has its own."""
+        return f"{vm}_{sddf_blk.VMM}" if vm in self.stores.vms else self.vmm
 
 
 class _System:
@@ -110,7 +118,7 @@ class _Domain:
         self.pd = ET.Element("protection_domain", name=name, priority=str(priority))
         # No fpu: the guests' FP registers stay in the CPU meanwhile.
         self.pd.attrib.update(system.on(core), stack_size=hex(STACK))
-        if program not in sddf.PROGRAMS or program == sddf.MUX:
+        if not program.startswith(SDDF_PROGRAMS):
             self.pd.set("fpu", "false")
         ET.SubElement(self.pd, "program_image", path=program)
         system.domains += [ET.Comment(f" {comment} "), self.pd]
@@ -229,7 +237,7 @@ def _vmm(system: _System, description: Description, name: str, files: Files) -> 
     vm, cores = description.system.vm[name], _cores_of(system, description)[name]
     devices = passthrough.find(description, name)
     comment = f"The VMM of {name}; its vCPUs run on what time is left."
-    d = _Domain(system, name, files.vmm, VMM_PRIORITY, comment, cores[0])
+    d = _Domain(system, name, files.vmm_of(name), VMM_PRIORITY, comment, cores[0])
     if vm.smc:
         d.pd.set("smc", "true")
     _pack(d, name, files.packs[name])
@@ -319,6 +327,44 @@ def _mux(system: _System, files: Files, vmms: list[_Domain]) -> None:
     _end(d)
 
 
+def _map_piece(d: _Domain, piece: sddf_blk.Piece) -> None:
+    place = {} if piece.phys is None else {"phys_addr": hex(piece.phys)}
+    page = BLOCK if piece.size % BLOCK == 0 else PAGE
+    d.system.region(piece.name, "", size=hex(piece.size), page_size=hex(page), **place)
+    d.map(piece.name, piece.vaddr, "rw")
+
+
+def _store(
+    system: _System, plan: sddf_blk.Plan, store: sddf_blk.Store, vmms: dict[str, _Domain]
+) -> None:
+    """A disk's driver and virtualiser, with the VMMs as clients."""
+    comment = f"sDDF's driver of disk {store.number}."
+    driver = _Domain(system, store.driver, f"{store.driver}.elf", BLK_DRIVER_PRIORITY, comment)
+    comment = f"Gives partitions of disk {store.number} to VMs."
+    virt = _Domain(system, store.virt, f"{store.virt}.elf", BLK_VIRT_PRIORITY, comment)
+    base, irq = plan.window(store)
+    regs = system.device("virtio", Device(base - base % PAGE), "Windows of QEMU's virtio devices.")
+    driver.map(regs, sddf_blk.REGS_AT, "rw", cached="false")
+    ET.SubElement(driver.pd, "irq", irq=str(irq), id=str(sddf_blk.DRIVER_IRQ), trigger="edge")
+    for piece in (*store.queues.pieces, store.headers, store.metadata):
+        _map_piece(driver, piece)
+    for piece in (*store.queues.pieces, store.table):
+        _map_piece(virt, piece)
+    system.channel(
+        {"pd": driver.name, "id": str(sddf_blk.DRIVER_VIRT)},
+        {"pd": virt.name, "id": str(sddf_blk.VIRT_DRIVER)},
+    )
+    for i, client in enumerate(store.clients):
+        vmm = vmms[client.vm]
+        for piece in (*client.queues.pieces, client.data):
+            _map_piece(virt, piece)
+            _map_piece(vmm, piece)
+        system.channel(
+            {"pd": virt.name, "id": str(sddf_blk.VIRT_CLIENT + i)},
+            {"pd": client.vm, "id": str(client.channel)},
+        )
+
+
 def write(description: Description, board: Board, cores: int, files: Files) -> str:
     """The system description, for a kernel with so many `cores`."""
     system = _System(board, cores)
@@ -328,4 +374,6 @@ def write(description: Description, board: Board, cores: int, files: Files) -> s
     else:
         _timer(system, files, vmms)
         _mux(system, files, vmms)
+    for store in files.stores.stores:
+        _store(system, files.stores, store, {vmm.name: vmm for vmm in vmms})
     return system.text()
