@@ -16,13 +16,15 @@ BARE_SRC := $(BARE_COMMON) $(NET_SRC) \
 	$(wildcard host/common/*.c host/common/*.S host/bare/aarch64/*.c host/bare/aarch64/*.S)
 FAKE_SRC := $(wildcard host/fake/*.c)
 PROBE_SRC := $(wildcard host/probe/*.c) host/bare/common/partition.c
-MICROKIT_PROGRAMS := vmm mux timer
+MICROKIT_PROGRAMS := vmm mux timer entropy
 # What each program is made of, beside the library.
 MICROKIT_PD := $(addprefix host/microkit/,cpu.c config.c printf.c stop.c) host/common/string.S
 MICROKIT_vmm := $(VESSEL_MICROKIT_SRC) host/microkit/main.c
 MICROKIT_mux := host/microkit/mux/main.c $(MICROKIT_PD) \
 	$(addprefix host/common/,control.c frame.c line.c log.c mux.c plain.c port.c stack_guard.c uart.c)
 MICROKIT_timer := host/microkit/timer/main.c $(MICROKIT_PD)
+MICROKIT_entropy := host/microkit/entropy/main.c $(MICROKIT_PD) \
+	$(addprefix host/bare/common/,rng.c virtio_driver.c virtq_driver.c)
 MICROKIT_storage := host/microkit/sddf/storage.c $(filter-out %/storage.c,$(MICROKIT_vmm))
 UNIT_SRC := $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
@@ -108,7 +110,7 @@ MICROKIT_NATIVE := $(call objects,native,$(filter %.c,$(filter-out %/cpu.c %/pri
 MICROKIT_UNIT := $(filter $(B)/native/tests/unit/host/microkit/%,$(UNIT_BIN))
 EXAMPLE_UNIT := $(filter $(B)/native/tests/unit/examples/%,$(UNIT_BIN))
 $(addprefix $(B)/native/,host/microkit/%.o examples/%.o tests/microkit/%.o tests/unit/host/microkit/%.o \
-	tests/unit/examples/%.o tests/unit/pd/%.o): NATIVE_CFLAGS += -Itests/microkit -Itests/sddf
+	tests/unit/examples/%.o tests/unit/pd/%.o): NATIVE_CFLAGS += -Itests/microkit -Itests/sddf -Ihost/bare/common
 
 $(MICROKIT_UNIT): $(call objects,native,host/microkit/main.c)
 $(EXAMPLE_UNIT): $(call objects,native,examples/own-vmm/vmm.c)
@@ -138,6 +140,7 @@ $(filter $(B)/native/tests/unit/host/common/%,$(UNIT_BIN)): %: %.c.o $(COMMON_NA
 pd-objects = $(call objects,native,$(filter %.c,$(filter-out %/cpu.c %/printf.c,$(MICROKIT_$(1)))) tests/microkit/double.c)
 $(B)/native/tests/unit/pd/test_mux: $(call pd-objects,mux)
 $(B)/native/tests/unit/pd/test_timer: $(call pd-objects,timer)
+$(B)/native/tests/unit/pd/test_entropy: $(call pd-objects,entropy)
 $(B)/native/tests/unit/pd/test_storage: $(call pd-objects,storage)
 $(filter $(B)/native/tests/unit/pd/%,$(UNIT_BIN)): %: %.c.o $(NATIVE_LIB)
 	$(CC) $(SANITIZE) -Wl,--allow-multiple-definition $(filter %.o,$^) $(NATIVE_LIB) -lcmocka -lfdt -o $@
@@ -180,7 +183,7 @@ MICROKIT_ELFS := $(foreach config,$(MICROKIT_CONFIGS),$(MICROKIT_PROGRAMS:%=$(MI
 define microkit-rules
 $(MICROKIT_DIR)/$(1)/%.o: % | $(DEPS)
 	@mkdir -p $$(@D)
-	$(AARCH64_CC) $(AARCH64_CFLAGS) -std=gnu17 $(LTO) \
+	$(AARCH64_CC) $(AARCH64_CFLAGS) -Ihost/bare/common -std=gnu17 $(LTO) \
 		-isystem $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/include -c $$< -o $$@
 
 $(foreach program,$(MICROKIT_PROGRAMS),$(MICROKIT_DIR)/$(1)/vessel-$(program).elf: \

@@ -41,6 +41,9 @@ PATCHED uint64_t vessel_timer_irq = MK_NO_CHANNEL;
 /** Instead: channel of a protection domain that has it and speaks as sDDF's timer class. */
 PATCHED uint64_t vessel_timer = MK_NO_CHANNEL;
 
+/** Channel of a protection domain that has random bytes. */
+PATCHED uint64_t vessel_entropy = MK_NO_CHANNEL;
+
 /** QEMU's pvpanic-pci: its configuration space, and a page of PCI memory for its register with the
  * page's physical address. A system that has them ends the whole machine with its VM. */
 PATCHED uint64_t vessel_panic_config = 0;

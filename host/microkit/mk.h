@@ -100,6 +100,7 @@ extern uint64_t vessel_port_channel;
 extern uint64_t vessel_rtc;
 extern uint64_t vessel_timer_irq;
 extern uint64_t vessel_timer;
+extern uint64_t vessel_entropy;
 extern uint64_t vessel_panic_config;
 extern uint64_t vessel_panic;
 extern uint64_t vessel_panic_paddr;
@@ -152,6 +153,11 @@ VMM_MUST_CHECK enum vmm_err mk_listen(microkit_channel channel, void (*fn)(void 
 /* virtio.c */
 /** The virtio devices of the description, with what is behind them. */
 VMM_MUST_CHECK enum vmm_err mk_virtio_add(struct vmm_diag *diag);
+
+/* entropy.c */
+/** As struct vmm_backends wants it. */
+VMM_MUST_CHECK enum vmm_err mk_entropy_open(void *cookie, struct vmm_virtio_rng *rng,
+                                            struct vmm_entropy *entropy, struct vmm_diag *diag);
 
 /* disks.c */
 /** As struct vmm_backends wants it. */

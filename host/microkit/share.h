@@ -27,3 +27,8 @@ _Static_assert(sizeof(struct mk_port) <= MK_PORT_SIZE, "tools/vessel/hosts/sysde
 #define MK_CALL_STATS 0x200u
 #define MK_CALL_TRACE 0x201u
 #define MK_ROW_MAX 160u
+
+/** Label of a protected call for random bytes, its word how many. What comes back is how many there
+ * are, 0 to MK_ENTROPY_MAX, and they; after 0 the caller is notified when there are some. */
+#define MK_CALL_ENTROPY 0x300u
+#define MK_ENTROPY_MAX 256u

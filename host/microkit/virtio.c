@@ -4,7 +4,8 @@
 
 enum vmm_err mk_virtio_add(struct vmm_diag *diag)
 {
-    static const struct vmm_backends backends = { .block = mk_disk_open };
+    static const struct vmm_backends backends = { .entropy = mk_entropy_open,
+                                                  .block = mk_disk_open };
     size_t size = vmm_machine_virtio_size(&mk.machine.desc);
 
     if (size > sizeof(mk.virtio)) {

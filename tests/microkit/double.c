@@ -14,6 +14,13 @@
 #define FR_TXFF 0x20u
 #define PVPANIC_ID 0x00111b36u
 #define IN_REGISTERS 4
+/* virtio 1.2, 4.2.2 */
+#define VIRTIO_MAGIC 0x74726976u
+#define VIRTIO_VERSION 0x04u
+#define VIRTIO_ID 0x08u
+#define VIRTIO_FEATURES 0x10u
+#define VIRTIO_QUEUE_MAX 0x34u
+#define VIRTIO_STATUS 0x70u
 
 struct double_kernel kernel;
 seL4_Bool microkit_have_signal;
@@ -265,6 +272,18 @@ uint32_t host_io_read32(uintptr_t address)
         return 1700000000;
     case DOUBLE_PANIC_CONFIG:
         return PVPANIC_ID;
+    case DOUBLE_VIRTIO:
+        return VIRTIO_MAGIC;
+    case DOUBLE_VIRTIO + VIRTIO_VERSION:
+        return 2;
+    case DOUBLE_VIRTIO + VIRTIO_ID:
+        return kernel.virtio_id;
+    case DOUBLE_VIRTIO + VIRTIO_FEATURES:
+        return 1; /* VIRTIO_F_VERSION_1, in the high word. */
+    case DOUBLE_VIRTIO + VIRTIO_QUEUE_MAX:
+        return 256;
+    case DOUBLE_VIRTIO + VIRTIO_STATUS:
+        return kernel.virtio_status;
     default:
         return 0;
     }
@@ -274,6 +293,8 @@ void host_io_write32(uintptr_t address, uint32_t value)
 {
     if (address == DOUBLE_UART && kernel.sent < sizeof(kernel.output) - 1) {
         kernel.output[kernel.sent++] = (char)value;
+    } else if (address == DOUBLE_VIRTIO + VIRTIO_STATUS) {
+        kernel.virtio_status = value;
     }
 }
 

@@ -57,7 +57,9 @@ struct double_kernel {
     char output[512];                   /**< What it has sent. */
     size_t sent;
     bool uart_full;
-    uint32_t panic; /**< What pvpanic was told. */
+    uint32_t virtio_id;     /**< 0: no device. */
+    uint32_t virtio_status; /**< As its driver has written it. */
+    uint32_t panic;         /**< What pvpanic was told. */
 };
 
 #define DOUBLE_ROW 168u
@@ -79,3 +81,5 @@ bool double_receive(void);
 #define DOUBLE_RTC 0x2000u
 #define DOUBLE_PANIC_CONFIG 0x3000u
 #define DOUBLE_PANIC 0x4000u
+/** A virtio device, of the kind `kernel.virtio_id`, as far as a driver looks before it uses it. */
+#define DOUBLE_VIRTIO 0x5000u

@@ -209,18 +209,20 @@ def test_sddf_disk(run, build, tmp_path):
 
 
 def test_virtio_on_pci(run, build, tmp_path):
-    """Console and disks; the root file system is in memory, and stays over a reboot."""
+    """Console, entropy and disks; the root file system is in memory, and stays over a reboot."""
     system = tmp_path / "virtio.toml"
     system.write_text(
         VM.format(name="one", build=build).replace("console=ttyAMA0", "root=/dev/vda")
-        + f'console = "virtio"\ntransport = "pci"\n'
+        + 'console = "virtio"\ntransport = "pci"\nrng = true\n'
         f'disk = [{{ ram = "64M", file = "{build}/guest/root.img" }}, {{ ram = "4M" }}]\n'
     )
     guest = run(*ON_SEL4[:2], system)
     guest.login()
     assert "hvc0" in guest.shell("cat /proc/consoles")
     assert "/dev/vda on / type ext4 (rw" in guest.shell("mount")
-    assert "MSI" in guest.shell("grep virtio1 /proc/interrupts")
+    assert "MSI" in guest.shell("grep virtio2 /proc/interrupts")
+    draws = {guest.shell("head -c 4096 /dev/hwrng | sha256sum") for _ in range(2)}
+    assert len(draws) == 2
     guest.shell("dd if=/dev/urandom of=/root/kept bs=64k count=32; cat /root/kept >/dev/vdb; sync")
     before = guest.shell("sha256sum </root/kept")
     guest.sendline("reboot -f")

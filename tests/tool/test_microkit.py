@@ -39,7 +39,7 @@ def sdk(sandbox: Sandbox) -> Path:
         built = sandbox.path.parent / "build" / "microkit" / BOARD / config
         for file in (
             root / "board" / BOARD / config / "lib/libmicrokit.a",
-            *(built / f"vessel-{name}.elf" for name in ("vmm", "mux", "timer")),
+            *(built / f"vessel-{name}.elf" for name in ("vmm", "mux", "timer", "entropy")),
         ):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text("program")
@@ -65,7 +65,7 @@ def test_what_is_left(sandbox: Sandbox, sdk: Path) -> None:
     left = {path.name for path in (sandbox.path / "out").iterdir()}
     assert left == {
         *("loader.img", "system.pack", "system.xml", "system.manifest"),
-        *("vessel-vmm.elf", "vessel-mux.elf", "vessel-timer.elf"),
+        *("vessel-vmm.elf", "vessel-mux.elf", "vessel-timer.elf", "vessel-entropy.elf"),
     }
     called = (sdk / "bin/called").read_text()
     assert f"--board {BOARD} --config release" in called
@@ -112,19 +112,20 @@ def test_symbols_are_the_programs(sandbox: Sandbox, sdk: Path) -> None:
     two = VM + VM.replace("debian", "other")
     host = Path(__file__).parents[2] / "host/microkit"
     config = (host / "config.c").read_text()
-    mux = config + (host / "mux/main.c").read_text()
-    keys = ("setvar_vaddr", "setvar_id", "setvar_prefill_size", "symbol")
+    own = {name: (host / f"{name}/main.c").read_text() for name in ("mux", "entropy")}
+    keys = ("setvar_vaddr", "setvar_id", "setvar_prefill_size", "setvar_size", "symbol")
     seen = set()
-    for toml in (VM, two):
+    more = 'rng = true\ndisk = [{ ram = "4K" }]\n'
+    for toml in (VM, two + more):
         assert build(sandbox, toml).status == 0
         root = system(sandbox)
         for pd in root.findall("protection_domain"):
             ends = root.findall(f"channel/end[@pd='{pd.get('name')}']")
             symbols = {e.get(key) for e in [*pd.iter(), *ends] for key in keys if e.get(key)}
-            source = mux if pd.get("name") == "vessel_mux" else config
+            source = config + own.get(pd.get("name").removeprefix("vessel_"), "")
             assert all(f"uint64_t {symbol} =" in source for symbol in symbols)
             seen |= symbols
-    assert len(seen) == 16
+    assert len(seen) == 22
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,8 @@
  */
 #include "bare.h"
 
-#include <string.h>
+#include "rng.h"
 
-#define POOL 512u
-#define QUEUE_SIZE 2u
 #define WAITERS 16u
 
 struct waiter {
@@ -21,53 +19,22 @@ struct waiter {
 static struct {
     struct bare_lock lock;
     bool found;
-    struct host_virtio dev;
-    struct host_virtq queue;
-    bool asked; /* `incoming` is the device's. */
-    uint8_t incoming[POOL];
-    uint8_t pool[POOL];
-    size_t have;                   /* Bytes in `pool`. */
     struct waiter waiter[WAITERS]; /* One a device of a VM. */
     size_t waiter_count;
 } entropy;
 
-static _Alignas(4096) uint8_t ring[4096];
-
-/* With the lock held. */
-static void ask(void)
-{
-    const struct host_virtq_buffer buffer = { entropy.incoming, POOL };
-    const struct host_virtq_chain chain = { .buffer = &buffer, .in = 1 };
-
-    if (!entropy.asked && entropy.have < POOL / 2 && host_virtq_add(&entropy.queue, &chain)) {
-        entropy.asked = true;
-        if (host_virtq_must_notify(&entropy.queue)) {
-            host_virtio_notify(&entropy.dev, 0);
-        }
-    }
-}
+static _Alignas(4096) struct host_rng source;
 
 /* What has come, and who waits for it. */
 static void irq(void *cookie)
 {
-    uint32_t token, written;
-
     (void)cookie;
-    host_virtio_irq(&entropy.dev);
     bare_lock(&entropy.lock);
-    while (host_virtq_take(&entropy.queue, &token, &written)) {
-        size_t room = POOL - entropy.have;
-        size_t n = written < room ? written : room;
-
-        memcpy(entropy.pool + entropy.have, entropy.incoming, n);
-        entropy.have += n;
-        entropy.asked = false;
-    }
-    ask();
+    host_rng_irq(&source);
     for (size_t i = 0; i < entropy.waiter_count; i++) {
         struct waiter *w = &entropy.waiter[i];
 
-        if (w->waits && entropy.have != 0) {
+        if (w->waits && source.have != 0) {
             w->waits = false;
             bare_vm_signal(w->vm, w->channel);
         }
@@ -81,12 +48,8 @@ static size_t read_entropy(void *cookie, uint8_t *bytes, size_t len)
     size_t n;
 
     bare_lock(&entropy.lock);
-    n = len < entropy.have ? len : entropy.have;
-    entropy.have -= n;
-    memcpy(bytes, entropy.pool + entropy.have, n);
-    memset(entropy.pool + entropy.have, 0, n);
+    n = host_rng_read(&source, bytes, len);
     w->waits = n == 0;
-    ask();
     bare_unlock(&entropy.lock);
     return n;
 }
@@ -99,21 +62,17 @@ static void ready(void *cookie)
 
 static enum vmm_err find(struct vmm_diag *diag)
 {
+    struct host_virtio dev;
     uint32_t intid;
 
     if (entropy.found) {
         return VMM_OK;
     }
-    if (!bare_virtio_find(VMM_VIRTIO_ID_RNG, 0, &entropy.dev, &intid) ||
-        !host_virtio_negotiate(&entropy.dev, 0) ||
-        host_virtio_queue_max(&entropy.dev, 0) < QUEUE_SIZE) {
+    if (!bare_virtio_find(VMM_VIRTIO_ID_RNG, 0, &dev, &intid) ||
+        host_rng_init(&source, &dev) != VMM_OK) {
         return vmm_fail(diag, VMM_ERR_UNSUPPORTED, "rng: the machine has no virtio-rng");
     }
-    host_virtq_init(&entropy.queue, QUEUE_SIZE, ring, false);
-    host_virtio_queue(&entropy.dev, 0, &entropy.queue);
-    host_virtio_start(&entropy.dev);
     entropy.found = true;
-    ask();
     return bare_irq_register(intid, irq, NULL);
 }
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 CONFIGS = ("debug", "release", "smp-debug", "smp-release")
 IMAGE = "loader.img"
 PACK = "system.pack"
-VMM, MUX, TIMER = PROGRAMS = ("vessel-vmm.elf", "vessel-mux.elf", "vessel-timer.elf")
+VMM, MUX, TIMER, ENTROPY = PROGRAMS = tuple(
+    f"vessel-{name}.elf" for name in ("vmm", "mux", "timer", "entropy")
+)
 MANIFEST = "system.manifest"
 SYSTEM = "system.xml"
 REPORT = "report.txt"
@@ -71,8 +73,8 @@ class Microkit:
                 if getattr(vm, key):
                     text = "this host has no network between VMs yet"
                     problems.append(Problem(origin.where(("vm", name, key)), text))
-            if vm.rng:
-                text = "this host has no entropy to give"
+            if vm.rng and self.board.virtio is None:
+                text = f"{self.board_name} has no source of entropy"
                 problems.append(Problem(origin.where(("vm", name, "rng")), text))
         problems += sddf_blk.limits(description, self.board, sddf=self.sddf)
         return problems
@@ -103,7 +105,7 @@ class Microkit:
         stores = self._stores(description)
         if stores.stores:
             stores.configure(self._sddf_programs(sddf_blk.PROGRAMS), out)
-        names = Files(packs, MANIFEST, VMM, MUX, TIMER, self.sddf, stores)
+        names = Files(packs, MANIFEST, VMM, MUX, TIMER, ENTROPY, self.sddf, stores)
         (out / MANIFEST).write_bytes(outline(description))
         (out / SYSTEM).write_text(sysdesc.write(description, self.board, self._cores, names))
         self._call(tool, out)
@@ -157,6 +159,15 @@ class Microkit:
         """
         return self.board.qemu_cpu + (f",cntfrq={SMP_COUNTER_HZ}" if self._cores > 1 else "")
 
+    def _devices(self, description: Description) -> list[str]:
+        """What drivers of ours and of sDDF use."""
+        devices = self._stores(description).qemu_arguments(description)
+        if any(vm.rng for vm in description.system.vm.values()):
+            place = f"virtio-mmio-bus.{sysdesc.ENTROPY_WINDOW}"
+            devices += ["-device", f"virtio-rng-device,bus={place}"]
+        # Only with this has QEMU the registers of virtio 1.
+        return ["-global", "virtio-mmio.force-legacy=false", *devices] if devices else []
+
     def qemu_arguments(self, description: Description, pack: Path, machine: "Machine") -> list[str]:
         """QEMU's machine and payload."""
         image = self.build(description, pack, files.directory(pack.parent / "microkit"))
@@ -166,6 +177,6 @@ class Microkit:
         return [
             *self.board.qemu,
             *("-cpu", self._qemu_cpu, "-smp", str(self._cores), "-device", loader),
-            *self._stores(description).qemu_arguments(description),
+            *self._devices(description),
             *(("-icount", "shift=0,sleep=off") if machine.icount else ()),
         ]

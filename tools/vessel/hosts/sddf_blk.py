@@ -25,6 +25,7 @@ MAX_VM_DISKS = 8  # MAX_DISKS of host/microkit/sddf/storage.c
 DISKS_AT, DISK_STEP = 0x90_0000_0000, 0x100_0000
 CLIENTS_AT, CLIENT_STEP = 0x98_0000_0000, 0x40_0000
 REGS_AT = 0x1000_0000
+DMA_OFFSET = 0x20_0000  # What is before is the source of entropy's.
 KIB = 1024
 HEADERS, METADATA, TABLE = 64 * KIB, 2048 * KIB, 64 * KIB  # drivers/blk/virtio/config.json
 DATA = 2048 * KIB  # SLOTS * SLOT_SIZE of host/microkit/sddf/storage.c
@@ -131,7 +132,7 @@ class Plan:
 
     def __init__(self, description: Description, board: Board) -> None:
         self.board = board
-        self._phys = board.dma
+        self._phys = board.dma + DMA_OFFSET
         self._clients = 0
         self._of_vm: dict[str, int] = {}
         self.stores = [self._store(n, disk) for n, disk in enumerate(disks.plan(description))]
@@ -223,10 +224,7 @@ class Plan:
 
     def qemu_arguments(self, description: Description) -> list[str]:
         """QEMU's disks."""
-        if not self.stores:
-            return []
-        found = disks.qemu_arguments(disks.plan(description), "virtio-mmio-bus.")
-        return ["-global", "virtio-mmio.force-legacy=false", *found]
+        return disks.qemu_arguments(disks.plan(description), "virtio-mmio-bus.")
 
 
 def limits(description: Description, board: Board, *, sddf: bool) -> Iterator[Problem]:

@@ -27,6 +27,7 @@ PORT_SIZE = 0x8000  # MK_PORT_SIZE
 # Who is called is above its callers; all of ours are above the guests, so that no guest keeps
 # another one's VMM, or the console, from running.
 TIMER_PRIORITY = 140
+ENTROPY_PRIORITY = 138
 VMM_PRIORITY = 130
 MUX_PRIORITY = 120
 # A disk's virtualiser waits for its driver, and a VMM for both, as they start.
@@ -36,14 +37,18 @@ SERIAL_PRIORITIES = {sddf.DRIVER: 118, sddf.VIRT_TX: 117, sddf.VIRT_RX: 116}
 SDDF_PROGRAMS = ("timer_", "serial_", "blk_")  # Not ours: they may use vector registers.
 GUEST_PRIORITY = 10  # And the VM's own, 0 to 99.
 
+ENTROPY_WINDOW = 8  # Of QEMU's virtio devices; it has a page for itself.
+DMA_SIZE = 0x4000  # At the start of what the board has for devices.
+
 GICC_GPA = 0x0801_0000  # Of machine "virt".
 
 # Channels. A VMM's:
 UART_CHANNEL = 1
 TIMER_CHANNEL = 2
 MUX_CHANNEL = 3
+ENTROPY_CHANNEL = 12
 FORWARD_CHANNEL = 16  # MK_FORWARD_CHANNEL
-# The mux's and the timer's: VM N's is N, and their own interrupt is
+# The mux's, the timer's and the source of entropy's: VM N's is N, and their own interrupt is
 IRQ_CHANNEL = 61
 
 
@@ -56,6 +61,7 @@ class Files:
     vmm: str
     mux: str
     timer: str
+    entropy: str
     sddf: bool
     stores: sddf_blk.Plan
 
@@ -327,6 +333,30 @@ def _mux(system: _System, files: Files, vmms: list[_Domain]) -> None:
     _end(d)
 
 
+def _entropy(system: _System, description: Description, files: Files) -> None:
+    """The source of random bytes, with the VMMs that call it."""
+    vms = [name for name, vm in description.system.vm.items() if vm.rng]
+    virtio = system.board.virtio
+    if not vms or virtio is None or virtio.irq is None:
+        return
+    comment = "Random bytes from QEMU's virtio entropy device, which VMMs call for."
+    d = _Domain(system, "vessel_entropy", files.entropy, ENTROPY_PRIORITY, comment)
+    window = Device(virtio.base + ENTROPY_WINDOW * virtio.size)
+    region = system.device("entropy_device", window, "Its registers.")
+    d.map(region, DEVICES_AT, "rw", cached="false", setvar_vaddr="vessel_virtio")
+    irq = {"irq": str(virtio.irq + ENTROPY_WINDOW), "id": str(IRQ_CHANNEL), "trigger": "edge"}
+    ET.SubElement(d.pd, "irq", setvar_id="vessel_virtio_irq", **irq)
+    at = system.board.dma
+    place = {"phys_addr": hex(at), "size": hex(DMA_SIZE), "page_size": hex(PAGE)}
+    memory = system.region("entropy_dma", "What it writes, at one address for both.", **place)
+    d.map(memory, at, "rw", setvar_vaddr="vessel_dma")
+    for i, vm in enumerate(vms):
+        caller = {"pd": vm, "id": str(ENTROPY_CHANNEL), "pp": "true"}
+        system.channel(
+            {**caller, "setvar_id": "vessel_entropy"}, {"pd": "vessel_entropy", "id": str(i)}
+        )
+
+
 def _map_piece(d: _Domain, piece: sddf_blk.Piece) -> None:
     place = {} if piece.phys is None else {"phys_addr": hex(piece.phys)}
     page = BLOCK if piece.size % BLOCK == 0 else PAGE
@@ -374,6 +404,7 @@ def write(description: Description, board: Board, cores: int, files: Files) -> s
     else:
         _timer(system, files, vmms)
         _mux(system, files, vmms)
+    _entropy(system, description, files)
     for store in files.stores.stores:
         _store(system, files.stores, store, {vmm.name: vmm for vmm in vmms})
     return system.text()
