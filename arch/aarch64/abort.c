@@ -134,7 +134,7 @@ void vmm_a64_data_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
 
     if ((esr & ISS_ISV) == 0 || (esr & ISS_S1PTW) != 0 || !is_translation_fault(esr)) {
         other_abort(vcpu, exit);
-    } else if ((exit->ipa & (size_bytes(exit) - 1)) != 0) {
+    } else if ((exit->ipa & ((1u << FIELD_GET(ISS_SAS, esr)) - 1)) != 0) {
         vmm_a64_inject_abort(vcpu, exit, FSC_ALIGNMENT);
     } else {
         emulate(vcpu, exit);

@@ -46,10 +46,12 @@ static void vm_fault(struct mk_vcpu *v)
         .ipa = seL4_GetMR(seL4_VMFault_Addr),
     };
 
-    v->word[MK_WORD_PC] = ip;
-    v->known = MK_WORD_PC + 1;
     if (!fetch && (e.esr & ISS_ISV) != 0) {
         expect_x(v, (unsigned)FIELD_GET(ISS_SRT, e.esr));
+        mk_regs_read(v);
+    } else {
+        v->word[MK_WORD_PC] = ip;
+        v->known = MK_WORD_PC + 1;
     }
     vmm_vcpu_exit(v->vcpu, &e);
 }
@@ -144,6 +146,7 @@ static VMM_NOINLINE void other_fault(struct mk_vcpu *v, seL4_Word label)
 void mk_fault(struct mk_vcpu *v, seL4_Word label)
 {
     v->thread = MK_FAULTED;
+    v->fault = label;
     v->fetch_least = MK_WORD_SPSR + 1; /* PC and PSTATE: to step over the instruction. */
     if (label == seL4_Fault_VMFault) {
         vm_fault(v);

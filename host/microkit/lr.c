@@ -4,6 +4,7 @@
  * a maintenance fault at deactivation; never read back. So one that was written is BUSY until that
  * fault names it.
  */
+#include "invoke.h"
 #include "mk.h"
 
 #include <vmm/assert.h>
@@ -11,6 +12,11 @@
 #include <vmm/host.h>
 
 #define PRIORITY BITS(7, 3) /* A list register has five bits of priority. */
+/* The word of seL4_ARM_VCPU_InjectIRQ */
+#define INJECT_INTID BITS(15, 0)
+#define INJECT_PRIORITY BITS(23, 16)
+#define INJECT_GROUP BITS(31, 24)
+#define INJECT_LR BITS(39, 32)
 #define NO_SUCH_LR 0xffu
 #define MOST_LRS_USUAL 4u /* GIC-400 and QEMU's. */
 /* What stands in for an interrupt that must not be delivered: priority 31 is no higher than any
@@ -62,9 +68,11 @@ void vmm_host_lr_write(struct vmm_vcpu *vcpu, unsigned n, const struct vmm_lr *l
 
     vmm_assert(n < v->lr_count);
     if (lr->state == VMM_LR_PENDING && !busy(v, v->lr[n])) {
-        microkit_vcpu_arm_inject_irq(v->child, lr->intid,
-                                     (seL4_Uint8)FIELD_GET(PRIORITY, lr->priority), lr->group1,
-                                     v->lr[n]);
+        mk_invoke(BASE_VCPU_CAP + v->child, ARMVCPUInjectIRQ, 1,
+                  FIELD_PREP(INJECT_INTID, lr->intid) |
+                      FIELD_PREP(INJECT_PRIORITY, FIELD_GET(PRIORITY, lr->priority)) |
+                      FIELD_PREP(INJECT_GROUP, lr->group1) | FIELD_PREP(INJECT_LR, v->lr[n]),
+                  0);
         v->lr_busy |= UINT32_C(1) << v->lr[n];
     }
 }
@@ -119,7 +127,7 @@ void vmm_host_private_irq_ack(struct vmm_vcpu *vcpu, uint32_t intid)
     struct mk_vcpu *v = vcpu->host;
 
     if (intid == MK_VTIMER_INTID && v->vtimer_masked) {
-        microkit_vcpu_arm_ack_vppi(v->child, intid);
+        mk_invoke(BASE_VCPU_CAP + v->child, ARMVCPUAckVPPI, 1, intid, 0);
         v->vtimer_masked = false;
     }
 }

@@ -38,6 +38,7 @@ struct mk_vcpu {
     struct vmm_vcpu *vcpu;
     microkit_child child;
     enum mk_thread thread;
+    seL4_Word fault;              /**< Label of the fault that is being handled. */
     unsigned fetch_least;         /**< The next fetch reads at least so many words. */
     unsigned known;               /**< So many words are the thread's, from the first on. */
     unsigned dirty;               /**< So many of them are to be written back. */
@@ -67,11 +68,12 @@ struct mk_event {
 
 /** The protection domain's VM. */
 struct mk_vm {
-    uint32_t kicked;   /**< Bit n: vCPU n has to be looked at before we rest. */
-    bool reply;        /**< The fault that is being handled will be replied to. */
-    bool ended;        /**< The VM's end was reported. */
-    bool tell;         /**< The mux has to be notified before we rest. */
-    unsigned lr_count; /**< The kernel's list registers. */
+    uint32_t kicked;       /**< Bit n: vCPU n has to be looked at before we rest. */
+    bool reply;            /**< The fault that is being handled will be replied to, */
+    seL4_Word reply_words; /**< with so many words, which are in the message already. */
+    bool ended;            /**< The VM's end was reported. */
+    bool tell;             /**< The mux has to be notified before we rest. */
+    unsigned lr_count;     /**< The kernel's list registers. */
     struct mk_vcpu vcpu[VMM_MAX_VCPUS];
     struct mk_event event[MK_MAX_EVENTS];
     size_t event_count;
@@ -183,8 +185,13 @@ void mk_run_after_fault(struct mk_vcpu *v);
 unsigned mk_regs_word_of_x(unsigned n);
 /** The virtual timer's line is high: it fired, or would if the vCPU executed. */
 void mk_regs_vtimer_fired(struct mk_vcpu *v);
+/** Read all that the exit is expected to need. */
+void mk_regs_read(struct mk_vcpu *v);
 /** The vCPU executes, or has executed: nothing is known of its registers. */
 void mk_regs_forget(struct mk_vcpu *v);
+/** Put what changed into the message of the reply to the fault, which is about to be sent, or write
+ * it back. Returns how many words the reply has. */
+unsigned mk_regs_reply(struct mk_vcpu *v);
 /** Write back what changed, if anything did. */
 void mk_regs_write_back(struct mk_vcpu *v);
 /** Write back what changed, and let the thread run, whether it is stopped or in a fault. */

@@ -7,6 +7,7 @@
  * The stubs seL4_TCB_ReadRegisters() and seL4_TCB_WriteRegisters() copy all 36 words whatever the
  * count; the same invocations by seL4_CallWithMRs() move only what is asked for.
  */
+#include "invoke.h"
 #include "mk.h"
 
 #include <vmm/assert.h>
@@ -17,6 +18,7 @@
 #define NO_VCPU_REG seL4_VCPUReg_Num
 #define HEADER 2u /* Words before the registers: flags, count. */
 #define FLAG_RESUME 1u
+#define CALL_WORDS 8u /* x0..x7: what the message of a system call has. */
 
 /* CNTV_CTL_EL0 */
 #define CTL_ENABLE 1u
@@ -70,18 +72,36 @@ static seL4_CPtr tcb(const struct mk_vcpu *v)
     return BASE_VM_TCB_CAP + v->child;
 }
 
-/* Few words at a time; both have room for three more than `n`. */
-static void copy(seL4_Word *restrict to, const seL4_Word *restrict from, unsigned n)
+/* By four, each pair of words at once; both have room for three more than `n`, which is not 0. */
+static void copy(seL4_Word *to, const seL4_Word *from, unsigned n)
 {
-    for (unsigned i = 0; i < n; i += 4) {
-        to[i] = from[i];
-        to[i + 1] = from[i + 1];
-        to[i + 2] = from[i + 2];
-        to[i + 3] = from[i + 3];
+    const seL4_Word *end = from + n;
+
+    do {
+        seL4_Word a = from[0];
+        seL4_Word b = from[1];
+        seL4_Word c = from[2];
+        seL4_Word d = from[3];
+
+        to[0] = a;
+        to[1] = b;
+        to[2] = c;
+        to[3] = d;
+        from += 4;
+        to += 4;
+    } while (from < end);
+}
+
+/* Words that were changed stay. */
+static VMM_NOINLINE void merge(struct mk_vcpu *v, unsigned n, const seL4_Word in[IN_REGISTERS])
+{
+    const seL4_Word *msg = seL4_GetIPCBuffer()->msg;
+
+    for (unsigned i = v->dirty; i < n; i++) {
+        v->word[i] = i < IN_REGISTERS ? in[i] : msg[i];
     }
 }
 
-/* Words that are known stay: they may have been changed. */
 static VMM_NOINLINE void fetch(struct mk_vcpu *v, unsigned n)
 {
     const seL4_Word *msg = seL4_GetIPCBuffer()->msg;
@@ -91,15 +111,17 @@ static VMM_NOINLINE void fetch(struct mk_vcpu *v, unsigned n)
                          &in[1], &in[2], &in[3]);
 
     vmm_assert(seL4_MessageInfo_get_label(tag) == seL4_NoError);
+    v->known = n;
+    if (v->dirty != 0) {
+        merge(v, n, in);
+        return;
+    }
     for (unsigned i = 0; i < IN_REGISTERS; i++) {
-        v->word[i] = i < v->known ? v->word[i] : in[i];
+        v->word[i] = in[i];
     }
     if (n > IN_REGISTERS) {
-        unsigned from = v->known > IN_REGISTERS ? v->known : IN_REGISTERS;
-
-        copy(&v->word[from], &msg[from], n - from);
+        copy(&v->word[IN_REGISTERS], &msg[IN_REGISTERS], n - IN_REGISTERS);
     }
-    v->known = n;
 }
 
 static void need(struct mk_vcpu *v, unsigned n)
@@ -109,19 +131,38 @@ static void need(struct mk_vcpu *v, unsigned n)
     }
 }
 
+void mk_regs_read(struct mk_vcpu *v)
+{
+    fetch(v, v->fetch_least);
+}
+
 static seL4_Word read_word(struct mk_vcpu *v, unsigned n)
 {
     need(v, n + 1);
     return v->word[n];
 }
 
+static void set_word(struct mk_vcpu *v, unsigned n, seL4_Word value)
+{
+    v->word[n] = value;
+    v->dirty = v->dirty > n ? v->dirty : n + 1;
+}
+
 /* Those before it are needed to write it back. */
-static void write_word(struct mk_vcpu *v, unsigned n, seL4_Word value)
+static VMM_NOINLINE void write_unknown(struct mk_vcpu *v, unsigned n, seL4_Word value)
 {
     need(v, n);
-    v->word[n] = value;
     v->known = v->known > n ? v->known : n + 1;
-    v->dirty = v->dirty > n ? v->dirty : n + 1;
+    set_word(v, n, value);
+}
+
+static void write_word(struct mk_vcpu *v, unsigned n, seL4_Word value)
+{
+    if (v->known <= n) {
+        write_unknown(v, n, value);
+        return;
+    }
+    set_word(v, n, value);
 }
 
 void mk_regs_forget(struct mk_vcpu *v)
@@ -153,7 +194,7 @@ static seL4_Word read_cntv_ctl(struct mk_vcpu *v)
     return v->cntv_ctl;
 }
 
-/* seL4_Send() costs less than a call, and this cannot fail. */
+/* As mk_invoke(): sent, not called. */
 static VMM_NOINLINE void write_back(struct mk_vcpu *v, unsigned n, seL4_Word flags)
 {
     seL4_Word *msg = seL4_GetIPCBuffer()->msg;
@@ -170,6 +211,30 @@ void mk_regs_write_back(struct mk_vcpu *v)
     if (v->dirty != 0) {
         write_back(v, v->dirty, 0);
     }
+}
+
+/* All words of its message but the number of the system call: it sets the thread's registers. Its
+ * LR is what the kernel sets from the PC. */
+static unsigned answer(struct mk_vcpu *v)
+{
+    seL4_Word *msg = seL4_GetIPCBuffer()->msg;
+
+    copy(&msg[seL4_UnknownSyscall_X0], &v->word[MK_WORD_X0], seL4_UnknownSyscall_X7 + 1);
+    msg[seL4_UnknownSyscall_FaultIP] = v->word[MK_WORD_PC];
+    msg[seL4_UnknownSyscall_SP] = v->word[MK_WORD_SP];
+    msg[seL4_UnknownSyscall_LR] = v->word[MK_WORD_PC];
+    msg[seL4_UnknownSyscall_SPSR] = v->word[MK_WORD_SPSR];
+    v->dirty = 0;
+    return seL4_UnknownSyscall_SPSR + 1;
+}
+
+unsigned mk_regs_reply(struct mk_vcpu *v)
+{
+    if (v->fault == seL4_Fault_UnknownSyscall && v->dirty <= MK_WORD_X0 + CALL_WORDS) {
+        return answer(v);
+    }
+    mk_regs_write_back(v);
+    return 0;
 }
 
 /* At least the PC, as it is. */
@@ -204,6 +269,11 @@ static seL4_Word vcpu_reg(uint32_t reg)
     return i < ARRAY_SIZE(sysreg) ? sysreg[i] : NO_VCPU_REG;
 }
 
+static void write_vcpu_reg(const struct mk_vcpu *v, seL4_Word field, seL4_Word value)
+{
+    mk_invoke(BASE_VCPU_CAP + v->child, ARMVCPUWriteReg, 2, field, value);
+}
+
 /* ID registers: seL4 does not trap them, so the guest reads the CPU's own and nobody asks here. */
 uint64_t vmm_host_reg_read(struct vmm_vcpu *vcpu, uint32_t reg)
 {
@@ -232,7 +302,7 @@ void vmm_host_reg_write(struct vmm_vcpu *vcpu, uint32_t reg, uint64_t value)
 
     vmm_assert(field != NO_VCPU_REG);
     v->cntv_ctl_known = false;
-    microkit_vcpu_arm_write_reg(v->child, field, value);
+    write_vcpu_reg(v, field, value);
 }
 
 /* ACTLR_EL1 is the CPU's own and FP registers are out of reach: both stay. */
@@ -251,7 +321,7 @@ void vmm_host_vcpu_reset(struct vmm_vcpu *vcpu)
 
     mk_regs_forget(v);
     for (size_t i = 0; i < ARRAY_SIZE(zeroed); i++) {
-        microkit_vcpu_arm_write_reg(v->child, zeroed[i], 0);
+        write_vcpu_reg(v, zeroed[i], 0);
     }
     for (unsigned n = 0; n < MK_WORDS; n++) {
         write_word(v, n, 0);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* From the end of an event to the vCPUs' threads: who runs, who waits, who stops. */
+#include "invoke.h"
 #include "mk.h"
 #include "share.h"
 
@@ -17,6 +18,7 @@ static void enter(struct mk_vcpu *v)
 {
     if (v->thread == MK_FAULTED) {
         mk_regs_write_back(v);
+        mk.reply_words = 0; /* What comes next may use the message. */
         mk.reply = true;
     } else {
         mk_regs_resume(v);
@@ -30,7 +32,7 @@ static void enter(struct mk_vcpu *v)
 static void suspend(struct mk_vcpu *v)
 {
     if (v->thread != MK_STOPPED) {
-        microkit_vcpu_stop(v->child);
+        mk_invoke(BASE_VM_TCB_CAP + v->child, TCBSuspend, 0, 0, 0);
         v->thread = MK_STOPPED;
     }
 }
@@ -92,15 +94,23 @@ static VMM_NOINLINE void live(void)
     }
 }
 
+/* Nobody else has to be looked at. */
 static bool goes_on(const struct mk_vcpu *v)
 {
-    return v->vcpu->state == VMM_VCPU_RUNNING && !v->vcpu->flush_needed && mk.kicked == 0;
+    return vmm_vcpu_runs(v->vcpu) && !v->vcpu->flush_needed && mk.kicked == 0;
 }
 
 void mk_run_after_fault(struct mk_vcpu *v)
 {
+    mk.kicked &= ~(UINT32_C(1) << v->vcpu->id); /* This is the look. */
+    if (v->vcpu->state == VMM_VCPU_RUNNING) {
+        vmm_vcpu_prepare(v->vcpu);
+    }
     if (goes_on(v)) {
-        enter(v);
+        mk.reply_words = mk_regs_reply(v);
+        mk.reply = true;
+        v->thread = MK_GUEST;
+        mk_regs_forget(v);
     } else {
         mk.kicked |= UINT32_C(1) << v->vcpu->id;
         mk_run();

@@ -205,7 +205,7 @@ static void reply_with_receive(void)
 {
     microkit_have_signal = seL4_True;
     microkit_signal_cap = REPLY_CAP;
-    microkit_signal_msg = seL4_MessageInfo_new(0, 0, 0, 0);
+    microkit_signal_msg = seL4_MessageInfo_new(0, 0, 0, mk.reply_words);
 }
 
 seL4_Bool vmm_microkit_fault(microkit_child child, microkit_msginfo info, microkit_msginfo *reply)
@@ -214,7 +214,7 @@ seL4_Bool vmm_microkit_fault(microkit_child child, microkit_msginfo info, microk
     if (child >= mk.machine.vm.vcpu_count) {
         return seL4_False;
     }
-    struct mk_vcpu *v = &mk.vcpu[child];
+    struct mk_vcpu *v = mk.machine.vcpu[child].host;
 
     mk.reply = false;
     mk_fault(v, microkit_msginfo_get_label(info));

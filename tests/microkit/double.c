@@ -40,13 +40,34 @@ void double_count(void)
     kernel.words_written = 0;
 }
 
+/* The reply's words are those of an unknown system call's message, in its order. */
+static void answer_call(seL4_Word length)
+{
+    static const uint8_t word_of[] = {
+        [seL4_UnknownSyscall_FaultIP] = MK_WORD_PC,
+        [seL4_UnknownSyscall_SP] = MK_WORD_SP,
+        [seL4_UnknownSyscall_LR] = DOUBLE_NOWHERE,
+        [seL4_UnknownSyscall_SPSR] = MK_WORD_SPSR,
+    };
+    struct double_vcpu *v = &kernel.vcpu[0];
+
+    for (unsigned i = 0; v->in_call && i < length && i <= seL4_UnknownSyscall_SPSR; i++) {
+        unsigned word = i <= seL4_UnknownSyscall_X7 ? MK_WORD_X0 + i : word_of[i];
+
+        v->word[word] = DOUBLE_MR[i];
+    }
+}
+
 bool double_receive(void)
 {
     bool deferred = microkit_have_signal != seL4_False;
 
     microkit_have_signal = seL4_False;
-    return deferred && microkit_signal_cap == DOUBLE_REPLY_CAP && microkit_signal_msg.label == 0 &&
-           microkit_signal_msg.length == 0;
+    if (!deferred || microkit_signal_cap != DOUBLE_REPLY_CAP || microkit_signal_msg.label != 0) {
+        return false;
+    }
+    answer_call(microkit_signal_msg.length);
+    return true;
 }
 
 seL4_MessageInfo_t seL4_MessageInfo_new(seL4_Word label, seL4_Word unwrapped, seL4_Word extra,
@@ -116,37 +137,79 @@ seL4_MessageInfo_t seL4_CallWithMRs(seL4_CPtr dest, seL4_MessageInfo_t info, seL
     return (seL4_MessageInfo_t) { label, 0 };
 }
 
-void seL4_Send(seL4_CPtr dest, seL4_MessageInfo_t info)
+static seL4_Word inject(struct double_vcpu *v, const struct double_lr *lr, seL4_Word index)
 {
-    seL4_Word mr[IN_REGISTERS];
-
-    for (unsigned i = 0; i < IN_REGISTERS; i++) {
-        mr[i] = DOUBLE_MR[i];
+    if (lr->virq > 1023 || lr->priority > 31 || lr->group > 1) {
+        return seL4_InvalidArgument;
     }
-    if (seL4_CallWithMRs(dest, info, &mr[0], &mr[1], &mr[2], &mr[3]).label != seL4_NoError) {
+    if (index >= DOUBLE_LRS) {
+        return seL4_RangeError;
+    }
+    if (v->lr[index].state == LR_ACTIVE) {
+        return seL4_DeleteFirst;
+    }
+    v->lr[index] = *lr;
+    return seL4_NoError;
+}
+
+static seL4_Word invoke_vcpu(struct double_vcpu *v, seL4_Word label, seL4_Word a, seL4_Word b)
+{
+    kernel.entries++;
+    switch (label) {
+    case ARMVCPUWriteReg:
+        v->reg[a] = b;
+        return seL4_NoError;
+    case ARMVCPUInjectIRQ: {
+        const struct double_lr lr = { LR_PENDING, (seL4_Uint16)a, (seL4_Uint8)(a >> 16),
+                                      (seL4_Uint8)(a >> 24) };
+
+        return inject(v, &lr, (a >> 32) & 0xff);
+    }
+    case ARMVCPUAckVPPI:
+        v->acked += a == MK_VTIMER_INTID;
+        return seL4_NoError;
+    default:
+        return seL4_InvalidArgument;
+    }
+}
+
+void seL4_SendWithMRs(seL4_CPtr dest, seL4_MessageInfo_t info, seL4_Word *mr0, seL4_Word *mr1,
+                      seL4_Word *mr2, seL4_Word *mr3)
+{
+    seL4_Word label = seL4_NoError;
+
+    if (info.label == TCBSuspend) {
+        kernel.entries++;
+        kernel.vcpu[dest - BASE_VM_TCB_CAP].stopped++;
+    } else if (dest >= BASE_VCPU_CAP) {
+        label = invoke_vcpu(&kernel.vcpu[dest - BASE_VCPU_CAP], info.label, *mr0, *mr1);
+    } else {
+        label = seL4_CallWithMRs(dest, info, mr0, mr1, mr2, mr3).label;
+    }
+    if (label != seL4_NoError) {
         abort(); /* Nobody would be told. */
     }
+}
+
+void seL4_Send(seL4_CPtr dest, seL4_MessageInfo_t info)
+{
+    seL4_Word *mr = DOUBLE_MR;
+
+    seL4_SendWithMRs(dest, info, &mr[0], &mr[1], &mr[2], &mr[3]);
 }
 
 seL4_Error seL4_ARM_VCPU_InjectIRQ(seL4_CPtr vcpu, seL4_Uint16 virq, seL4_Uint8 priority,
                                    seL4_Uint8 group, seL4_Uint8 index)
 {
-    struct double_lr *lr = kernel.vcpu[vcpu - BASE_VCPU_CAP].lr;
+    const struct double_lr lr = { LR_PENDING, virq, priority, group };
+    seL4_Word error = inject(&kernel.vcpu[vcpu - BASE_VCPU_CAP], &lr, index);
 
     kernel.entries++;
-    if (virq > 1023 || priority > 31 || group > 1) {
-        return seL4_InvalidArgument;
-    }
-    if (index >= DOUBLE_LRS) {
+    if (error == seL4_RangeError) {
         DOUBLE_MR[0] = 0;
         DOUBLE_MR[1] = DOUBLE_LRS - 1;
-        return seL4_RangeError;
     }
-    if (lr[index].state == LR_ACTIVE) {
-        return seL4_DeleteFirst;
-    }
-    lr[index] = (struct double_lr) { LR_PENDING, virq, priority, group };
-    return seL4_NoError;
+    return (seL4_Error)error;
 }
 
 microkit_msginfo microkit_msginfo_new(seL4_Word label, seL4_Uint16 count)
@@ -159,37 +222,10 @@ seL4_Word microkit_msginfo_get_label(microkit_msginfo info)
     return info.label;
 }
 
-void microkit_vcpu_stop(microkit_child vcpu)
-{
-    kernel.entries++;
-    kernel.vcpu[vcpu].stopped++;
-}
-
-void microkit_vcpu_arm_inject_irq(microkit_child vcpu, seL4_Uint16 irq, seL4_Uint8 priority,
-                                  seL4_Uint8 group, seL4_Uint8 index)
-{
-    if (seL4_ARM_VCPU_InjectIRQ(BASE_VCPU_CAP + vcpu, irq, priority, group, index) !=
-        seL4_NoError) {
-        microkit_internal_crash(seL4_InvalidArgument);
-    }
-}
-
-void microkit_vcpu_arm_ack_vppi(microkit_child vcpu, seL4_Word irq)
-{
-    kernel.entries++;
-    kernel.vcpu[vcpu].acked += irq == MK_VTIMER_INTID;
-}
-
 seL4_Word microkit_vcpu_arm_read_reg(microkit_child vcpu, seL4_Word reg)
 {
     kernel.entries++;
     return kernel.vcpu[vcpu].reg[reg];
-}
-
-void microkit_vcpu_arm_write_reg(microkit_child vcpu, seL4_Word reg, seL4_Word value)
-{
-    kernel.entries++;
-    kernel.vcpu[vcpu].reg[reg] = value;
 }
 
 void microkit_arm_smc_call(seL4_ARM_SMCContext *args, seL4_ARM_SMCContext *response)

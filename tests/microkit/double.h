@@ -10,6 +10,7 @@
 #define DOUBLE_LRS 4u
 #define DOUBLE_VCPUS 8u
 #define DOUBLE_WORDS 36u
+#define DOUBLE_NOWHERE DOUBLE_WORDS
 #define DOUBLE_REPLY_CAP 4u
 #define DOUBLE_CHANNELS 64u
 
@@ -24,10 +25,12 @@ struct double_lr {
 
 /** A vCPU: its TCB and its VCPU object. */
 struct double_vcpu {
-    seL4_Word word[DOUBLE_WORDS]; /**< In the order of seL4_UserContext. */
+    /** In the order of seL4_UserContext, and a place for what is not the thread's. */
+    seL4_Word word[DOUBLE_WORDS + 1];
     seL4_Word reg[seL4_VCPUReg_Num];
     struct double_lr lr[DOUBLE_LRS];
     unsigned resumed; /**< How often it was let run without a reply. */
+    bool in_call;     /**< Its fault is an unknown system call: the reply sets registers. */
     unsigned stopped;
     unsigned acked; /**< ARM_VCPU_AckVPPI of 27. */
 };

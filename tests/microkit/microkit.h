@@ -25,7 +25,14 @@ typedef enum {
     seL4_DeleteFirst,
 } seL4_Error;
 
-enum { TCBReadRegisters = 100, TCBWriteRegisters };
+enum {
+    TCBReadRegisters = 100,
+    TCBWriteRegisters,
+    TCBSuspend,
+    ARMVCPUWriteReg,
+    ARMVCPUInjectIRQ,
+    ARMVCPUAckVPPI,
+};
 
 enum {
     seL4_Fault_CapFault = 1,
@@ -122,18 +129,15 @@ seL4_Word seL4_GetMR(int i);
 seL4_MessageInfo_t seL4_CallWithMRs(seL4_CPtr dest, seL4_MessageInfo_t info, seL4_Word *mr0,
                                     seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3);
 void seL4_Send(seL4_CPtr dest, seL4_MessageInfo_t info);
+void seL4_SendWithMRs(seL4_CPtr dest, seL4_MessageInfo_t info, seL4_Word *mr0, seL4_Word *mr1,
+                      seL4_Word *mr2, seL4_Word *mr3);
 seL4_Error seL4_ARM_VCPU_InjectIRQ(seL4_CPtr vcpu, seL4_Uint16 virq, seL4_Uint8 priority,
                                    seL4_Uint8 group, seL4_Uint8 index);
 
 microkit_msginfo microkit_msginfo_new(seL4_Word label, seL4_Uint16 count);
 seL4_Word microkit_msginfo_get_label(microkit_msginfo info);
 seL4_Word microkit_msginfo_get_count(microkit_msginfo info);
-void microkit_vcpu_stop(microkit_child vcpu);
-void microkit_vcpu_arm_inject_irq(microkit_child vcpu, seL4_Uint16 irq, seL4_Uint8 priority,
-                                  seL4_Uint8 group, seL4_Uint8 index);
-void microkit_vcpu_arm_ack_vppi(microkit_child vcpu, seL4_Word irq);
 seL4_Word microkit_vcpu_arm_read_reg(microkit_child vcpu, seL4_Word reg);
-void microkit_vcpu_arm_write_reg(microkit_child vcpu, seL4_Word reg, seL4_Word value);
 void microkit_arm_smc_call(seL4_ARM_SMCContext *args, seL4_ARM_SMCContext *response);
 extern seL4_Bool microkit_have_signal;
 extern seL4_CPtr microkit_signal_cap;

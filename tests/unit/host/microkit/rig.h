@@ -138,6 +138,7 @@ static inline bool deliver(seL4_Word label)
     unsigned before = guest()->resumed;
 
     double_receive();
+    guest()->in_call = label == seL4_Fault_UnknownSyscall;
     assert_false(fault(0, microkit_msginfo_new(label, 4), &message));
     bool replied = double_receive();
     bool resumed = guest()->resumed != before;

@@ -103,7 +103,7 @@ static void fetch_abort_has_its_address(void **state)
     assert_int_equal(guest()->reg[seL4_VCPUReg_ESR], EC(0x21) | 0x10);
 }
 
-static void hvc_is_answered_without_a_read(void **state)
+static void hvc_is_answered_by_the_reply(void **state)
 {
     (void)state;
     memset(DOUBLE_MR, 0, sizeof(DOUBLE_MR));
@@ -115,12 +115,30 @@ static void hvc_is_answered_without_a_read(void **state)
     guest()->word[MK_WORD_SP] = 0x5500;
     guest()->word[MK_WORD_SPSR] = 0x3c5;
     assert_true(deliver(seL4_Fault_UnknownSyscall));
-    assert_int_equal(kernel.words_read, 0);
-    assert_int_equal(kernel.entries, 1);
+    assert_int_equal(kernel.entries, 0);
     assert_in_range(*guest_x(0), 0x10000, 0x1ffff);
+    assert_int_equal(*guest_x(7), 0x77);
     assert_int_equal(guest()->word[MK_WORD_SP], 0x5500);
     assert_int_equal(guest()->word[MK_WORD_SPSR], 0x3c5);
     assert_int_equal(guest()->word[MK_WORD_PC], RIG_PC + 4);
+}
+
+/* Its registers are written at once: what is done for the other vCPU needs the message. */
+static void hvc_that_starts_a_vcpu(void **state)
+{
+    (void)state;
+    memset(DOUBLE_MR, 0, sizeof(DOUBLE_MR));
+    DOUBLE_MR[seL4_UnknownSyscall_X0] = 0xc4000003; /* CPU_ON */
+    DOUBLE_MR[seL4_UnknownSyscall_X0 + 1] = 1;
+    DOUBLE_MR[seL4_UnknownSyscall_X0 + 2] = RIG_RAM;
+    DOUBLE_MR[seL4_UnknownSyscall_X0 + 3] = 0x1234;
+    DOUBLE_MR[seL4_UnknownSyscall_FaultIP] = RIG_PC;
+    assert_true(deliver(seL4_Fault_UnknownSyscall));
+    assert_int_equal(*guest_x(0), 0);
+    assert_int_equal(guest()->word[MK_WORD_PC], RIG_PC + 4);
+    assert_int_equal(kernel.vcpu[1].word[MK_WORD_PC], RIG_RAM);
+    assert_int_equal(kernel.vcpu[1].word[MK_WORD_X0], 0x1234);
+    assert_int_equal(kernel.vcpu[1].resumed, 1);
 }
 
 static void hvc_that_seL4_took_for_its_own(void **state)
@@ -200,7 +218,8 @@ int main(void)
         T(abort_without_an_address),
         T(unaligned_device_access),
         T(fetch_abort_has_its_address),
-        T(hvc_is_answered_without_a_read),
+        T(hvc_is_answered_by_the_reply),
+        T(hvc_that_starts_a_vcpu),
         T(hvc_that_seL4_took_for_its_own),
         T(smc_takes_one_read),
         T(undefined_instruction),
