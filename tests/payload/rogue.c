@@ -158,6 +158,21 @@ static void log_flood(void)
     }
 }
 
+/* An interrupt that is pending again as soon as it was handled. */
+static void timer(void)
+{
+    sys_write(cntv_cval_el0, 0);
+    sys_write(cntv_ctl_el0, 1);
+    gic_enable(VTIMER_INTID);
+}
+
+/* Again and again, with the other CPU, if there is one, on its way. */
+static void reset(void)
+{
+    hvc(CPU_ON, 1, (uint64_t)rogue_entry, 0);
+    hvc(PSCI_SYSTEM_RESET, 0, 0, 0);
+}
+
 static void nowhere(void)
 {
     sys_write(vbar_el1, NOWHERE);
@@ -178,9 +193,9 @@ static const struct {
     const char *name;
     void (*round)(void);
 } modes[] = {
-    { "gic", gic },       { "its", its },       { "sgi", sgis },
-    { "psci", psci },     { "invall", invall }, { "exits", exits },
-    { "memory", memory }, { "log", log_flood }, { "nowhere", nowhere },
+    { "gic", gic },         { "its", its },     { "sgi", sgis },      { "psci", psci },
+    { "invall", invall },   { "exits", exits }, { "memory", memory }, { "log", log_flood },
+    { "nowhere", nowhere }, { "timer", timer }, { "reset", reset },
 };
 
 void payload_main(void *fdt)

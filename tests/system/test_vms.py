@@ -103,7 +103,7 @@ def test_pinned_apart(run, system, alone):
     assert c > max(a, b)
 
 
-ROGUES = ["gic", "its", "invall", "sgi", "psci", "exits", "memory", "log"]
+ROGUES = ["gic", "its", "invall", "sgi", "psci", "exits", "memory", "log", "timer"]
 RAM_DISK = 'disk = [{ ram = "1M" }]'
 LAN = 'net = [{ network = "lan" }]'
 
@@ -126,9 +126,9 @@ def test_share_beside_a_rogue(run, system, alone, mode):
     share_beside(run("--icount", system(1, **vms)), "rogue", alone, 1 / 2)
 
 
-@pytest.mark.parametrize("mode", ["sgi", "psci"])
+@pytest.mark.parametrize("mode", ["sgi", "psci", "reset"])
 def test_share_beside_a_rogue_with_two_cpus(run, system, alone, mode):
-    """CPUs that go on and off again and again, and send each other SGIs."""
+    """CPUs that go on and off again and again, send each other SGIs, or reset their VM."""
     rogue = keys("rogue.elf", f"rogue={mode} for ever", "cpus = 2")
     guest = run("--icount", system(1, good=keys("count.elf"), rogue=rogue))
     share_beside(guest, "rogue", alone, 1 / 3)
