@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Powers its second CPU up and down, in the right and in the wrong ways, and sends it SGIs. */
+/* Powers its other CPUs up and down, in the right and in the wrong ways, and sends them SGIs.
+ * "cpus=N" in its command line: how many there are in all (2). */
 #include "lib/payload.h"
 
 #define CPU_OFF 0x84000002u
@@ -19,6 +20,8 @@ static volatile uint32_t started;
 static volatile uint32_t sgis;
 static volatile bool stay; /* The second CPU takes SGIs until told otherwise. */
 static volatile bool ready;
+static volatile unsigned cpu = 1; /* That which is meant. */
+static unsigned cpus;
 
 void payload_irq(void)
 {
@@ -32,7 +35,7 @@ void payload_second(uint64_t context)
 {
     started += context == 0x1234;
     if (stay) {
-        gic_init_cpu(1);
+        gic_init_cpu(cpu);
         irq_unmask();
         ready = true;
         while (stay) {
@@ -50,7 +53,7 @@ static int64_t cpu_on(uint64_t mpidr, uint64_t entry)
 
 static void wait_until_off(void)
 {
-    while (hvc(AFFINITY_INFO, 1, 0, 0) != OFF) {
+    while (hvc(AFFINITY_INFO, cpu, 0, 0) != OFF) {
     }
 }
 
@@ -60,7 +63,7 @@ static void errors(void)
 
     check("off at first", hvc(AFFINITY_INFO, 1, 0, 0) == OFF);
     check("self is on", cpu_on(sys_read(mpidr_el1) & ~(uint64_t)BOOT_MPIDR, entry) == ALREADY_ON);
-    check("no such CPU", cpu_on(7, entry) == INVALID_PARAMETERS);
+    check("no such CPU", cpu_on(cpus, entry) == INVALID_PARAMETERS);
     check("reserved bits", cpu_on(1 | UINT64_C(1) << 40, entry) == INVALID_PARAMETERS);
     check("entry nowhere", cpu_on(1, NOWHERE) == INVALID_ADDRESS);
     check("nothing started", started == 0);
@@ -71,39 +74,50 @@ static void ups_and_downs(void)
     uint32_t good = 0;
 
     for (unsigned i = 0; i < ROUNDS; i++) {
-        good += cpu_on(1, (uint64_t)second_entry) == 0;
+        cpu = 1 + i % (cpus - 1);
+        good += cpu_on(cpu, (uint64_t)second_entry) == 0;
         wait_until_off();
     }
     check("up and down", good == ROUNDS && started == ROUNDS);
 }
 
-static void interrupts(void)
+/* With one of the others, which is off before and after it. */
+static bool interrupts(void)
 {
+    bool ok;
+
     stay = true;
-    check("up", cpu_on(1, (uint64_t)second_entry) == 0);
-    while (!ready) {
+    ready = false;
+    ok = cpu_on(cpu, (uint64_t)second_entry) == 0;
+    while (ok && !ready) {
     }
-    check("on", hvc(AFFINITY_INFO, 1, 0, 0) == ON);
-    check("twice", cpu_on(1, (uint64_t)second_entry) == ALREADY_ON);
-    for (unsigned i = 0; i < ROUNDS; i++) {
+    ok = ok && hvc(AFFINITY_INFO, cpu, 0, 0) == ON &&
+         cpu_on(cpu, (uint64_t)second_entry) == ALREADY_ON;
+    sgis = 0;
+    for (unsigned i = 0; ok && i < ROUNDS; i++) {
         uint32_t before = sgis;
 
-        gic_sgi(1, SGI);
+        gic_sgi(cpu, SGI);
         while (sgis == before) {
         }
     }
-    check("SGIs", sgis == ROUNDS);
+    ok = ok && sgis == ROUNDS;
     stay = false;
-    gic_sgi(1, SGI);
+    gic_sgi(cpu, SGI);
     wait_until_off();
-    check("down", true);
+    return ok;
 }
 
 void payload_main(void *fdt)
 {
-    (void)fdt;
+    bool ok = true;
+
+    cpus = (unsigned)fdt_number(fdt, "cpus=", 2);
     errors();
     ups_and_downs();
     gic_init();
-    interrupts();
+    for (cpu = 1; cpu < cpus; cpu++) {
+        ok = ok && interrupts();
+    }
+    check("SGIs", ok);
 }

@@ -7,22 +7,27 @@ import pytest
 
 pytestmark = pytest.mark.system
 
-CPU1 = "/sys/devices/system/cpu/cpu1/online"
+CPUS = "/sys/devices/system/cpu/cpu"
+CPU1 = f"{CPUS}1/online"
 HOTPLUGS = 100
 
 
 @pytest.mark.parametrize("gic", [2, 3])
-def test_debian_on_four_cpus(run, gic):
-    guest = run("--gic", gic, "--cpus", 4)
+def test_debian_on_eight_cpus(run, gic):
+    guest = run("--gic", gic, "--cpus", 8)
     guest.login()
-    assert guest.shell("nproc").split() == ["4"]
+    assert guest.shell("cat /sys/devices/system/cpu/online").split() == ["0-7"]
     # Each CPU has its own timer interrupts and has got IPIs from others.
     interrupts = guest.shell("cat /proc/interrupts")
-    timer = re.search(r"((?: +\d+){4}) +GIC(?:v3|-0) +27 Level", interrupts)
-    calls = re.search(r"IPI1:((?: +\d+){4})", interrupts)
+    timer = re.search(r"((?: +\d+){8}) +GIC(?:v3|-0) +27 Level", interrupts)
+    calls = re.search(r"IPI1:((?: +\d+){8})", interrupts)
     assert all(int(count) > 0 for count in (timer[1] + calls[1]).split())
+    guest.shell(f"for i in 1 2 3 4 5 6 7; do echo 0 >{CPUS}$i/online || exit; done")
+    assert guest.shell("nproc").split() == ["1"]
+    guest.shell(f"for i in 1 2 3 4 5 6 7; do echo 1 >{CPUS}$i/online || exit; done")
+    assert guest.shell("nproc").split() == ["8"]
     # From another CPU than the one that booted.
-    guest.sendline("taskset 8 poweroff -f")
+    guest.sendline("taskset 80 poweroff -f")
     assert guest.ended() == 0
 
 
@@ -50,8 +55,8 @@ def test_reboot_with_all_cpus_busy(run):
 
 @pytest.mark.parametrize("gic", [2, 3])
 def test_psci_errors_and_sgis(run, payload, gic):
-    guest = run("--kernel", payload("smp.elf"), "--cpus", 2, "--gic", gic)
+    guest = run("--kernel", payload("smp.elf"), "--cpus", 8, "--gic", gic, "--append", "cpus=8")
     assert guest.ended() == 0
     said = guest.before
     assert "FAILED" not in said
-    assert len(re.findall(r"^ok ", said, re.M)) == 12
+    assert len(re.findall(r"^ok ", said, re.M)) == 8
