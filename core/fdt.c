@@ -59,6 +59,48 @@ enum vmm_err vmm_fdt_end(struct vmm_fdt *fdt, size_t *size, struct vmm_diag *dia
     return VMM_OK;
 }
 
+/* The tree grows up to `copy`, where libfdt scribbles on a copy of the overlay. */
+static int merge(void *blob, uint8_t *copy, struct vmm_blob overlay)
+{
+    int err = fdt_check_full(overlay.data, overlay.size);
+
+    if (err == 0) {
+        err = fdt_open_into(blob, blob, (int)(copy - (uint8_t *)blob));
+    }
+    if (err == 0) {
+        memcpy(copy, overlay.data, overlay.size);
+        err = fdt_overlay_apply(blob, copy);
+        memset(copy, 0, overlay.size);
+    }
+    return err == 0 ? fdt_pack(blob) : err;
+}
+
+enum vmm_err vmm_fdt_overlay(void *blob, size_t room, struct vmm_blob overlay, size_t *size,
+                             struct vmm_diag *diag)
+{
+    size_t limit = room < INT_MAX ? room : INT_MAX;
+    int err = -FDT_ERR_NOSPACE;
+
+    if (overlay.size <= limit - fdt_totalsize(blob)) {
+        size_t at = (limit - overlay.size) & ~(sizeof(uint64_t) - 1);
+
+        err = merge(blob, (uint8_t *)blob + at, overlay);
+    }
+    if (err == -FDT_ERR_NOSPACE) {
+        return vmm_fail(diag, VMM_ERR_NO_SPACE, "overlay: there is no room for it");
+    }
+    if (err == -FDT_ERR_NOTFOUND) {
+        return vmm_fail(diag, VMM_ERR_INVALID,
+                        "overlay: it has a target that the guest's tree does not have; labels do "
+                        "not reach that tree, paths do");
+    }
+    if (err != 0) {
+        return vmm_fail(diag, VMM_ERR_INVALID, "overlay: %s", fdt_strerror(err));
+    }
+    *size = fdt_totalsize(blob);
+    return VMM_OK;
+}
+
 void vmm_fdt_node(struct vmm_fdt *fdt, const char *name)
 {
     if (fdt->err == 0) {

@@ -130,6 +130,10 @@ enum vmm_err vmm_machine_write_fdt(struct vmm_machine *machine, struct vmm_diag 
     vmm_fdt_begin(&fdt, blob, layout->fdt_room);
     write_tree(&fdt, machine);
     err = vmm_fdt_end(&fdt, &machine->fdt_size, diag);
+    if (err == VMM_OK && machine->desc.overlay.size != 0) {
+        err = vmm_fdt_overlay(blob, layout->fdt_room, machine->desc.overlay, &machine->fdt_size,
+                              diag);
+    }
     /* All of the room: libfdt kept its strings at the end until the tree was finished. */
     vmm_host_cache_clean(blob, layout->fdt_room);
     return err;

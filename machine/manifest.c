@@ -201,6 +201,9 @@ static enum vmm_err read_optional(const struct reader *r, struct vmm_vm_desc *de
     if (err == VMM_OK && find(r, "initrd").data != NULL) {
         err = read_blob(r, "initrd", &desc->initrd);
     }
+    if (err == VMM_OK && find(r, "overlay").data != NULL) {
+        err = read_blob(r, "overlay", &desc->overlay);
+    }
     if (err == VMM_OK && find(r, "log-level").data != NULL) {
         err = read_in(r, "log-level", (unsigned[2]) { VMM_LOG_ERROR, VMM_LOG_DEBUG }, &level);
     }

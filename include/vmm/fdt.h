@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include <vmm/err.h>
+#include <vmm/image.h>
 
 /** Phandles of nodes that others refer to. */
 enum vmm_fdt_phandle {
@@ -33,6 +34,17 @@ void vmm_fdt_begin(struct vmm_fdt *fdt, void *blob, size_t room);
  * @retval VMM_ERR_INVALID  The calls were not in an order that makes a tree, or a name is too long.
  */
 VMM_MUST_CHECK enum vmm_err vmm_fdt_end(struct vmm_fdt *fdt, size_t *size, struct vmm_diag *diag);
+
+/**
+ * Merge a device tree overlay into a finished tree. After an error the tree is not to be used.
+ * @param blob     The tree, in `room` bytes that are all free for use.
+ * @param overlay  The overlay, which is left as it is. Its targets are given by their path.
+ * @param[out] size Bytes of the tree with it.
+ * @retval VMM_ERR_NO_SPACE The room was too small for the tree and twice the overlay.
+ * @retval VMM_ERR_INVALID  It is no overlay, or has a target that is not there; `diag` says what.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_fdt_overlay(void *blob, size_t room, struct vmm_blob overlay,
+                                            size_t *size, struct vmm_diag *diag);
 
 void vmm_fdt_node(struct vmm_fdt *fdt, const char *name); /**< Open `name`. */
 void vmm_fdt_node_at(struct vmm_fdt *fdt, const char *name,

@@ -104,6 +104,7 @@ struct vmm_vm_desc {
     size_t ram_count;
     struct vmm_blob kernel;
     struct vmm_blob initrd;                         /**< size 0: none. */
+    struct vmm_blob overlay;                        /**< Of its device tree; size 0: none. */
     struct vmm_device_desc device[VMM_MAX_DEVICES]; /**< As the manifest has them. */
     size_t device_count;
     struct vmm_smc_policy smc;

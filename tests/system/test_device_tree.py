@@ -32,3 +32,24 @@ def test_schemas_hold(dtb, build):
     )
     complaints = [line for line in (done.stdout + done.stderr).splitlines() if ".dtb: " in line]
     assert [line for line in complaints if "psci (arm,psci-1.0): method:" not in line] == []
+
+
+def test_overlay(tmp_path, top, build):
+    """Of the user's own: source, compiled on the way."""
+    (tmp_path / "extra.dtso").write_text(
+        '/dts-v1/; /plugin/; &{/chosen} { vessel,note = "mine"; };'
+        "&{/} { sensor: sensor@b000000 { reg = <0 0xb000000 0 0x1000>; }; user { it = <&sensor>; }; };"
+    )
+    system = tmp_path / "system.toml"
+    kernel = build / "guest/vmlinuz"
+    system.write_text(f'[vm.debian]\nkernel = "{kernel}"\noverlay = "extra.dtso"\n')
+    path = tmp_path / "guest.dtb"
+    subprocess.run([VESSEL, "run", "--dump-dtb", path, system], check=True, cwd=top)
+
+    def get(*args):
+        command = ["fdtget", *args[:-2], path, *args[-2:]]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert get("/chosen", "vessel,note") == "mine"
+    assert get("/chosen", "stdout-path") == "/serial@9000000"
+    assert get("-t", "x", "/user", "it") == get("-t", "x", "/sensor@b000000", "phandle")

@@ -3,6 +3,7 @@
 
 import gzip
 import os
+import shutil
 import struct
 from pathlib import Path
 
@@ -143,6 +144,61 @@ def test_missing_directory_and_special_files(rejected: Check, sandbox: Sandbox) 
     rejected(VM + 'initrd = "tmp"', f"{key}: tmp: is a directory, not an image")
     rejected(VM + 'initrd = "fifo"', f"{key}: fifo: is not a regular file")
     rejected(VM + 'initrd = "kernel/x"', f"{key}: kernel/x: not a directory")
+
+
+@pytest.fixture
+def dtc(sandbox: Sandbox) -> None:
+    """The sandbox has dtc."""
+    program = shutil.which("dtc")
+    assert program
+    Path(sandbox.env["PATH"], "dtc").symlink_to(program)
+
+
+OVERLAY = '/dts-v1/; /plugin/; &{/} { a = "b"; };'
+
+
+@pytest.mark.usefixtures("dtc")
+def test_overlays_are_compiled_or_taken_as_they_are(sandbox: Sandbox) -> None:
+    (sandbox.path / "source").write_text(OVERLAY)
+    pack = packed(sandbox, VM + 'overlay = "source"')
+    fdt = libfdt.Fdt(pack)
+    offset, size = u64s(fdt.getprop(vm_node(fdt, "vm@0"), "overlay"))
+    blob = pack[offset : offset + size]
+    assert libfdt.Fdt(blob).path_offset("/fragment@0/__overlay__") > 0
+    (sandbox.path / "compiled").write_bytes(blob)
+    again = packed(sandbox, VM + 'overlay = "compiled"')
+    assert again[offset : offset + size] == blob
+
+
+HINT = "begin it with /dts-v1/; /plugin/; and give its nodes as &{/PATH} { ... };"
+
+
+@pytest.mark.usefixtures("dtc")
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (b"x", "Error: file:1.1-2 syntax error"),
+        (b"/dts-v1/; / { };", f"file: is a device tree, but no overlay; {HINT}"),
+        (b"\xd0\x0d\xfe\xed" + bytes(60), "file: is damaged: "),
+        (b"\xd0\x0d\xfe\xed" + bytes(1 << 16), "file: is larger than 64 KiB"),
+    ],
+)
+def test_bad_overlays(sandbox: Sandbox, content: bytes, problem: str) -> None:
+    (sandbox.path / "file").write_bytes(content)
+    sandbox.write(VM + 'overlay = "file"')
+    result = sandbox.call("check", "system.toml")
+    assert result.status == 2
+    (line,) = result.errors
+    assert line.startswith(f"system.toml: vm.debian.overlay: {problem}")
+
+
+def test_no_dtc(rejected: Check, sandbox: Sandbox) -> None:
+    (sandbox.path / "source").write_text(OVERLAY)
+    rejected(
+        VM + 'overlay = "source"',
+        "system.toml: vm.debian.overlay: source: dtc is not there to compile it; install "
+        "device-tree-compiler, or give a compiled overlay",
+    )
 
 
 def test_output_is_whole_or_untouched(sandbox: Sandbox) -> None:

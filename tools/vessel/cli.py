@@ -185,7 +185,7 @@ def _refuse_inputs(desc: Description, output: Path) -> None:
     """Never replace what the description itself names."""
     inputs = [desc.origin.file]
     for name, vm in desc.system.vm.items():
-        for key in ("kernel", "firmware", "initrd"):
+        for key in ("kernel", "firmware", "initrd", "overlay"):
             value = getattr(vm, key)
             inputs.append(desc.origin.path(("vm", name, key), value) if value else None)
     inputs += [disk.path for disk in disks.plan(desc)]

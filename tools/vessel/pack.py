@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import libfdt
 
-from vessel import devices, disks, images, passthrough
+from vessel import devices, disks, images, overlay, passthrough
 from vessel.description import Description
 from vessel.errors import Reason
 from vessel.schema import PAGE, SMC_OWNERS, Host, Vm
@@ -34,6 +34,7 @@ class Placed:
 
     kernel: Span = Span()
     initrd: Span = Span()
+    overlay: Span = Span()
     disks: dict[int, Span] = field(default_factory=dict)  # By number; those that start as a file.
 
 
@@ -75,6 +76,8 @@ def _vm_node(fdt: libfdt.FdtSw, description: Description, name: str, placed: Pla
     fdt.property("kernel", _u64s(placed.kernel.offset, placed.kernel.size))
     if vm.initrd is not None:
         fdt.property("initrd", _u64s(placed.initrd.offset, placed.initrd.size))
+    if vm.overlay is not None:
+        fdt.property("overlay", _u64s(placed.overlay.offset, placed.overlay.size))
     fdt.property_u32("log-level", LOG_LEVELS[description.system.host.log])
     _life(fdt, vm)
     _smc(fdt, vm)
@@ -152,8 +155,12 @@ def _place_disks(description: Description, name: str, out: BinaryIO) -> dict[int
 def _place(description: Description, name: str, out: BinaryIO) -> Placed:
     vm = description.system.vm[name]
     spans = {}
-    copies = ((vm.boots, images.copy_kernel), ("initrd", images.copy_initrd))
-    for key, copy in copies:
+    copies = (
+        (vm.boots, "kernel", images.copy_kernel),
+        ("initrd", "initrd", images.copy_initrd),
+        ("overlay", "overlay", overlay.copy),
+    )
+    for key, kind, copy in copies:
         value = getattr(vm, key)
         if value is None:
             continue
@@ -163,7 +170,7 @@ def _place(description: Description, name: str, out: BinaryIO) -> Placed:
             size = copy(description.origin.path(loc, value), out, vm.ram_size)
         except Reason as reason:
             raise description.origin.error(loc, reason) from None
-        spans["initrd" if key == "initrd" else "kernel"] = Span(offset, size)
+        spans[kind] = Span(offset, size)
     return Placed(**spans, disks=_place_disks(description, name, out))
 
 

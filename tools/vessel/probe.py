@@ -22,6 +22,7 @@ PROBE_TIMEOUT_S = 120
 _KEYS = (
     (r"kernel\b", "kernel"),
     (r"initrd\b", "initrd"),
+    (r"overlay\b", "overlay"),
     (r"no room for\b", "memory"),
     (r"(ram|memory)\b", "memory"),
     (r"(cpus|\d+ CPUs)\b", "cpus"),
@@ -48,7 +49,7 @@ def _error(description: Description, name: str, text: str) -> InputError:
     loc = ("vm", name, key)
     text = re.sub(f"^({key}|kernel): ", "", text)
     value = getattr(vm, key)
-    if key in ("kernel", "firmware", "initrd") and value is not None:
+    if key in ("kernel", "firmware", "initrd", "overlay") and value is not None:
         text = f"{tree.shown(origin.path(loc, value))}: {text}"
     hint = ""
     if key == "memory" or "guest RAM" in text:

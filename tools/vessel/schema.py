@@ -327,6 +327,7 @@ class Vm(Model):
         FilePath | None, AfterValidator(_check_start), Field(default=None, validate_default=True)
     ]
     initrd: FilePath | None = None
+    overlay: FilePath | None = None
     cmdline: Annotated[str, AfterValidator(_check_cmdline)] = ""
     transport: Literal["mmio", "pci"] = "mmio"
     console: Literal["pl011", "virtio"] = "pl011"

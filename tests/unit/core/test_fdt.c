@@ -45,6 +45,26 @@ static void writes_what_libfdt_reads(void **state)
     assert_int_equal(fdt_num_mem_rsv(room), 0);
 }
 
+/* An overlay that gives `path` a property and a node. */
+static size_t write_overlay(void *blob, size_t size, const char *path)
+{
+    struct vmm_fdt fdt;
+    struct vmm_diag diag;
+    size_t used = 0;
+
+    vmm_fdt_begin(&fdt, blob, size);
+    vmm_fdt_node_at(&fdt, "fragment", 0);
+    vmm_fdt_str(&fdt, "target-path", path);
+    vmm_fdt_node(&fdt, "__overlay__");
+    vmm_fdt_str(&fdt, "status", "okay");
+    vmm_fdt_node(&fdt, "sensor");
+    vmm_fdt_close(&fdt);
+    vmm_fdt_close(&fdt);
+    vmm_fdt_close(&fdt);
+    assert_int_equal(vmm_fdt_end(&fdt, &used, &diag), VMM_OK);
+    return used;
+}
+
 static enum vmm_err write_tree(uint8_t *blob, size_t size, size_t *used)
 {
     struct vmm_fdt fdt;
@@ -55,6 +75,73 @@ static enum vmm_err write_tree(uint8_t *blob, size_t size, size_t *used)
     vmm_fdt_str(&fdt, "device_type", "memory");
     vmm_fdt_close(&fdt);
     return vmm_fdt_end(&fdt, used, &diag);
+}
+
+static enum vmm_err overlay(size_t size, struct vmm_blob blob, size_t *used, struct vmm_diag *diag)
+{
+    assert_int_equal(write_tree((uint8_t *)room, sizeof(room), used), VMM_OK);
+    return vmm_fdt_overlay(room, size, blob, used, diag);
+}
+
+static void an_overlay_is_merged(void **state)
+{
+    uint64_t blob[64], before[64];
+    struct vmm_blob file = { (uint8_t *)blob, sizeof(blob) };
+    struct vmm_diag diag;
+    size_t used = 0;
+    int len;
+
+    (void)state;
+    file.size = write_overlay(blob, sizeof(blob), "/memory@40000000");
+    memcpy(before, blob, sizeof(blob));
+    assert_int_equal(overlay(sizeof(room), file, &used, &diag), VMM_OK);
+    assert_int_equal(used, fdt_totalsize(room));
+    assert_int_equal(fdt_check_full(room, used), 0);
+    assert_string_equal(prop("/memory@40000000", "status", &len), "okay");
+    assert_string_equal(prop("/memory@40000000", "device_type", &len), "memory");
+    assert_true(fdt_path_offset(room, "/memory@40000000/sensor") > 0);
+    assert_memory_equal(blob, before, sizeof(blob));
+}
+
+static void a_bad_overlay_is_refused(void **state)
+{
+    uint64_t blob[64] = { 0 };
+    struct vmm_blob file = { (uint8_t *)blob, sizeof(blob) };
+    struct vmm_diag diag;
+    size_t used;
+
+    (void)state;
+    assert_int_equal(overlay(sizeof(room), file, &used, &diag), VMM_ERR_INVALID);
+    assert_string_equal(diag.text, "overlay: FDT_ERR_BADMAGIC");
+    file.size = write_overlay(blob, sizeof(blob), "/nowhere");
+    assert_int_equal(overlay(sizeof(room), file, &used, &diag), VMM_ERR_INVALID);
+    assert_non_null(strstr(diag.text, "a target that the guest's tree does not have"));
+    file.size -= 4;
+    assert_int_equal(overlay(sizeof(room), file, &used, &diag), VMM_ERR_INVALID);
+}
+
+/* At every size: merged, or NO_SPACE, and nothing beyond the room (ASan looks). */
+static void an_overlay_keeps_to_the_room(void **state)
+{
+    uint64_t blob[64];
+    struct vmm_blob file = { (uint8_t *)blob, 0 };
+    struct vmm_diag diag;
+    size_t used, merged = 0;
+
+    (void)state;
+    file.size = write_overlay(blob, sizeof(blob), "/");
+    assert_int_equal(write_tree((uint8_t *)room, sizeof(room), &used), VMM_OK);
+    for (size_t size = used; size <= sizeof(room); size++) {
+        uint8_t *exact = malloc(size);
+
+        memcpy(exact, room, used);
+        enum vmm_err err = vmm_fdt_overlay(exact, size, file, &(size_t) { 0 }, &diag);
+        assert_int_equal(err, merged != 0 ? VMM_OK : err);
+        assert_true(err == VMM_OK || err == VMM_ERR_NO_SPACE);
+        merged += err == VMM_OK;
+        free(exact);
+    }
+    assert_true(merged > 0);
 }
 
 /* At every size: either a whole tree or NO_SPACE, and nothing beyond the room (ASan looks). */
@@ -140,6 +227,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(writes_what_libfdt_reads),
         cmocka_unit_test(too_little_room_is_an_error),
+        cmocka_unit_test(an_overlay_is_merged),
+        cmocka_unit_test(a_bad_overlay_is_refused),
+        cmocka_unit_test(an_overlay_keeps_to_the_room),
         cmocka_unit_test(error_is_sticky),
         cmocka_unit_test(huge_property_does_not_overflow),
         cmocka_unit_test(unbalanced_nodes_are_an_error),
