@@ -20,6 +20,16 @@ def test_nothing_there(run, payload, gic):
     assert guest.ended() == 0
 
 
+@pytest.mark.parametrize("gic", [2, 3])
+def test_odd_instructions(run, payload, gic):
+    guest = run("--kernel", payload("odd.elf"), "--gic", gic)
+    guest.expect("survived")
+    said = guest.before
+    assert len(re.findall(r"^ok ", said, re.M)) == 20
+    assert "FAILED" not in said
+    assert guest.ended() == 0
+
+
 @pytest.mark.parametrize("image", ["boot.elf", "boot.bin"])
 def test_entry_state_and_reboot(run, payload, image):
     guest = run("--kernel", payload(image))
