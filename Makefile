@@ -67,7 +67,7 @@ BARE_ELF := $(B)/aarch64/vessel-vmm.elf
 PROBE_BIN := $(B)/probe/vessel-probe
 UNIT_BIN := $(patsubst %.c,$(B)/native/%,$(UNIT_SRC))
 FUZZ_BIN := $(patsubst %.c,$(B)/native/%,$(FUZZ_SRC))
-GUEST := $(D)/guest/vmlinuz $(D)/guest/initrd.gz $(D)/guest/root.img
+GUEST := $(D)/guest/vmlinuz $(D)/guest/initrd.gz $(D)/guest/root.img $(D)/guest/debian.img
 
 .PHONY: all help deps microkit install run check test tests lint format fuzz prove bench gcc clean distclean
 all: $(AARCH64_LIB) $(BARE_ELF) $(PROBE_BIN) $(GUEST) $(B)/payload/rogue.elf ## The VMM, the library, the probe and the guest
@@ -84,11 +84,14 @@ $(DEPS): tools/bootstrap tools/apt-root tools/guest/modules $(wildcard tools/*.t
 
 deps: $(DEPS) ## Install what is missing on this machine
 
-$(D)/guest/vmlinuz $(D)/guest/busybox $(D)/guest/modules $(LIBFDT): | $(DEPS)
+$(D)/guest/vmlinuz $(D)/guest/busybox $(D)/guest/modules $(D)/guest/grub.efi $(LIBFDT): | $(DEPS)
 	@test -e $@
 
 $(D)/guest/initrd.gz $(D)/guest/root.img: $(D)/guest/busybox $(wildcard tools/guest/*) | $(D)/guest/modules
 	tools/guest/mkinitrd $< $(D)/guest/modules $@
+
+$(D)/guest/debian.img: $(addprefix $(D)/guest/,grub.efi vmlinuz initrd.gz root.img)
+	tools/guest/mkdisk $^ $@
 
 # --- Host-native -------------------------------------------------------------
 # fuzzer-no-link is clang's; gcc builds the library only.

@@ -34,6 +34,15 @@ for n in 1 2 3; do
 done
 """
 
+# 30 MiB in files, and their sums.
+FILL = """
+mkdir /root/f; n=0
+while [ $((n += 1)) -le 30 ]; do
+    dd if=/dev/urandom of=/root/f/$n bs=64k count=16 2>/dev/null; sync
+done
+(cd /root/f; sha256sum *) >/root/sums
+"""
+
 
 def one_line(script: str) -> str:
     """A script as a line that can be typed."""
@@ -113,3 +122,65 @@ def test_several_disks(run, build, tmp_path):
     assert guest.ended() == 0
     # Partition two was discarded in the end, and nothing else has changed.
     assert parts.read_bytes() == before
+
+
+def test_two_machines_on_partitions_of_one_disk(run, build, tmp_path):
+    """Over PCI; their writes go on at the same time."""
+    root = (build / "guest/root.img").read_bytes()
+    table = "label: gpt\nsize=64M, name=one\nsize=64M, name=two\n"
+    disk = image(tmp_path / "disk.img", 130 * MIB, table)
+    starts = {"one": MIB, "two": MIB + len(root)}
+    with disk.open("r+b") as file:
+        for start in starts.values():
+            file.seek(start)
+            file.write(root)
+    system = tmp_path / "s.toml"
+    system.write_text(
+        "".join(
+            f'[vm.{name}]\nmemory = "256M"\ntransport = "pci"\nkernel = "{build}/guest/vmlinuz"\n'
+            f'initrd = "{build}/guest/initrd.gz"\n'
+            f'disk = [{{ file = "disk.img", partition = "{name}" }}]\n'
+            f"cmdline = 'quiet console=ttyAMA0 root=/dev/vda "
+            f'vessel.run="{one_line(FILL)}; poweroff"\'\n'
+            for name in starts
+        )
+    )
+    guest = run(system)
+    assert guest.ended() == 0
+    whole = disk.read_bytes()
+    for name, start in starts.items():
+        part = tmp_path / f"{name}.img"
+        part.write_bytes(whole[start : start + len(root)])
+        check = subprocess.run(["e2fsck", "-fn", part], capture_output=True, text=True, env=PATH)
+        assert check.returncode == 0, check.stdout
+        out = tmp_path / name
+        out.mkdir()
+        commands = f"rdump /root/f {out}\ndump /root/sums {out}/sums\n"
+        subprocess.run(
+            ["debugfs", "-f", "-", part], input=commands, text=True, check=True, env=PATH
+        )
+        assert len((out / "sums").read_text().splitlines()) == 30
+        subprocess.run(["sha256sum", "--quiet", "-c", "../sums"], cwd=out / "f", check=True)
+
+
+@pytest.mark.parametrize("transport", ["mmio", "pci"])
+def test_firmware_boots_debian_from_its_disk(run, top, build, tmp_path, transport):
+    """U-Boot, GRUB from the EFI partition, Debian's kernel with our device tree; DHCP."""
+    disk = tmp_path / "debian.img"
+    shutil.copy(build / "guest/debian.img", disk)
+    example = top / "examples/debian-disk/system.toml"
+    guest = run(example, "--disk", disk, "--transport", transport, "--cpus", 2)
+    guest.expect("Found EFI removable media binary efi/boot/bootaa64.efi")
+    guest.login()
+    assert "/dev/vda2 on / type ext4 (rw" in guest.shell("mount")
+    assert "fw_platform_size" in guest.shell("ls /sys/firmware/efi")
+    assert "linux,dummy-virt" in guest.shell("tr '\\\\0' ' ' </proc/device-tree/compatible")
+    assert guest.shell("nproc").split() == ["2"]
+    guest.shell("until ip addr show eth0 | grep -q 'inet 10'; do sleep 1; done")
+    guest.shell("echo here >/root/kept")
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+    part = tmp_path / "root.img"
+    part.write_bytes(disk.read_bytes()[101 * MIB : 165 * MIB])
+    read = subprocess.run(["debugfs", "-R", "cat /root/kept", part], capture_output=True, env=PATH)
+    assert read.stdout == b"here\n"

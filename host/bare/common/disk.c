@@ -14,7 +14,9 @@
      VMM_VIRTIO_F_INDIRECT_DESC)
 
 #define CFG(field) offsetof(struct vmm_virtio_blk_config, field)
-#define TRANSFER_MAX 0x400000u
+/* U-Boot knows no SIZE_MAX and reads a file of many MiB with one request; QEMU takes almost 2 GiB.
+ */
+#define TRANSFER_MAX 0x40000000u
 #define BLOCK_SIZE_MAX 65536u
 #define PHYSICAL_EXP_MAX 8u
 #define QUEUE 0u

@@ -200,6 +200,7 @@ static void test_describes_the_disk(void **state)
     assert_int_equal(info->block_size, 512);
     assert_int_equal(info->physical_block_size, 4096);
     assert_int_equal(info->segment_max, 126);
+    assert_true(info->transfer_max >= 64u << 20); /* Firmware reads a file with one request. */
     assert_int_equal(info->discard_max, 64);
     assert_int_equal(info->write_zeroes_max, 32);
     assert_true(info->flush);
