@@ -78,6 +78,7 @@ initrd = "{build}/guest/initrd.gz"
 cmdline = "console=ttyAMA0"
 """
 ESCAPE = "\x1d"
+SEQUENCE = b"".join(b"%d\n" % n for n in range(1, 20001))
 
 
 def test_two_vms_side_by_side(run, build, tmp_path):
@@ -121,6 +122,25 @@ def test_two_vms_side_by_side(run, build, tmp_path):
     guest.send(f"{ESCAPE}1")
     guest.sendline("poweroff")
     assert guest.ended() == 0
+
+
+def test_three_vms(run, top):
+    """The example: two Debians compute beside a VM that crashes and is restarted each time."""
+    guest = run(*ON_SEL4[:2], top / "examples/three-vms/system.toml")
+    for _ in range(2):
+        guest.expect("vessel:~# ")
+    for key in "01":
+        guest.send(f"{ESCAPE}{key}")
+        guest.expect("rogue: VM crashed")
+        guest.sendline("echo cpu''s $(nproc) $(seq 20000 | sha256sum)")
+        guest.expect(rf"cpus {2 - int(key)} {hashlib.sha256(SEQUENCE).hexdigest()}")
+    guest.expect("rogue: VM crashed")
+    guest.send(f"{ESCAPE}cstop rogue\r")
+    guest.sendline("poweroff")
+    guest.expect("second: stays off")
+    guest.send(f"{ESCAPE}0")
+    guest.sendline("poweroff")
+    assert guest.ended() in (0, 3)  # It may have been just about to crash.
 
 
 def test_passed_through_device(run, build, tmp_path):

@@ -97,6 +97,12 @@ def test_regions(sandbox: Sandbox, sdk: Path) -> None:
     assert irqs == {"vessel_uart_irq": "33", "vessel_timer_irq": "30"}
 
 
+def test_gic_is_the_boards(sandbox: Sandbox, sdk: Path) -> None:
+    assert build(sandbox, VM.replace("gic = 2\n", "")).status == 0
+    fdt = libfdt.Fdt((sandbox.path / "out/system.pack").read_bytes())
+    assert fdt.getprop(fdt.path_offset("/vms/vm@0"), "gic-version").as_uint32() == 2
+
+
 def test_disks_in_memory(sandbox: Sandbox, sdk: Path) -> None:
     assert build(sandbox, VM + 'disk = [{ ram = "4M" }, { ram = "12K" }]\n').status == 0
     root = system(sandbox)

@@ -217,10 +217,13 @@ def pack_command(system: Path, output: Path) -> None:
     click.echo(f"{tree.shown(output)}: {format_size(size)}: {_summary(desc)}")
 
 
-def _check_limits(desc: Description, host: Host) -> None:
+def _for_host(desc: Description, host: Host) -> Description:
+    """The system as it is on a host. Raises InputError if that cannot run it."""
+    desc = desc.with_gic(host.gic)
     limits = host.limits(desc)
     if limits:
         raise InputError(limits)
+    return desc
 
 
 @cli.command()
@@ -248,7 +251,7 @@ def build(
     if not isinstance(host, Microkit):
         raise InputError([Problem(("vessel", "--host"), "only microkit has images to build")])
     desc = description.load(system)
-    _check_limits(desc, host)
+    desc = _for_host(desc, host)
     out = files.directory(output)
     with files.replacing(out / PACK, "-o") as packed:
         pack.write(desc, packed)
@@ -269,8 +272,7 @@ def _load_for_run(
     if system is None and not start:
         system = tree.DEFAULT_SYSTEM
     desc = description.load(system, given, forwards)
-    _check_limits(desc, host)
-    return desc
+    return _for_host(desc, host)
 
 
 def _by_vm(option: str, values: Sequence[str], names: Sequence[str]) -> dict[int, str]:

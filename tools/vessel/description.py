@@ -85,6 +85,14 @@ class Description:
         vm = {name: self.system.vm[name]}
         return replace(self, system=self.system.model_copy(update={"vm": vm}))
 
+    def with_gic(self, version: int) -> "Description":
+        """The same; VMs that say nothing of their interrupt controller have this one."""
+        vm = {
+            name: vm if "gic" in vm.model_fields_set else vm.model_copy(update={"gic": version})
+            for name, vm in self.system.vm.items()
+        }
+        return replace(self, system=self.system.model_copy(update={"vm": vm}))
+
 
 def format_key(loc: Loc) -> str:
     """("vm", "debian", "memory", 1) -> vm.debian.memory[1]."""

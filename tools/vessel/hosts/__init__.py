@@ -26,6 +26,7 @@ class Host(Protocol):
     """What a host owes the tool."""
 
     name: str
+    gic: int  # The version that a VM has which says nothing of it.
     framed: bool  # Its serial line can be in frames (docs/SERIAL.md).
 
     def limits(self, description: Description) -> list[Problem]:

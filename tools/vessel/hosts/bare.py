@@ -67,6 +67,7 @@ class Bare:
     """Runs all VMs; virtual CPUs that are not pinned share the CPUs."""
 
     name = "bare"
+    gic = 3
     framed = True
 
     def limits(self, description: Description) -> list[Problem]:

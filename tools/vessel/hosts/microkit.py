@@ -51,6 +51,11 @@ class Microkit:
         """What we know of the board."""
         return BOARDS[self.board_name]
 
+    @property
+    def gic(self) -> int:
+        """The board's, which its guests share."""
+        return self.board.gic
+
     def limits(self, description: Description) -> list[Problem]:
         """What of the description this host cannot run today."""
         origin, vms = description.origin, description.system.vm
