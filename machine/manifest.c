@@ -103,12 +103,11 @@ static enum vmm_err read_string(const struct reader *r, const char *name, const 
 static enum vmm_err read_label(const struct reader *r, const char **value)
 {
     enum vmm_err err = read_string(r, "label", value);
-    size_t len;
 
     if (err != VMM_OK) {
         return err;
     }
-    len = strlen(*value);
+    size_t len = strlen(*value);
     if (len == 0 || len > LABEL_MAX) {
         return bad(r, "label", "is empty or longer than 63 characters");
     }

@@ -38,7 +38,8 @@ def test_overlay(tmp_path, top, build):
     """Of the user's own: source, compiled on the way."""
     (tmp_path / "extra.dtso").write_text(
         '/dts-v1/; /plugin/; &{/chosen} { vessel,note = "mine"; };'
-        "&{/} { sensor: sensor@b000000 { reg = <0 0xb000000 0 0x1000>; }; user { it = <&sensor>; }; };"
+        "&{/} { sensor: sensor@b000000 { reg = <0 0xb000000 0 0x1000>; };"
+        "user { it = <&sensor>; }; };"
     )
     system = tmp_path / "system.toml"
     kernel = build / "guest/vmlinuz"
