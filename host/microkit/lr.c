@@ -74,6 +74,7 @@ void vmm_host_lr_write(struct vmm_vcpu *vcpu, unsigned n, const struct vmm_lr *l
                       FIELD_PREP(INJECT_GROUP, lr->group1) | FIELD_PREP(INJECT_LR, v->lr[n]),
                   0);
         v->lr_busy |= UINT32_C(1) << v->lr[n];
+        v->vtimer_lr |= (uint32_t)(lr->intid == MK_VTIMER_INTID) << v->lr[n];
     }
 }
 
@@ -86,8 +87,15 @@ void vmm_host_lr_notify_empty(struct vmm_vcpu *vcpu, bool on)
 
 void mk_lr_freed(struct mk_vcpu *v, seL4_Word n)
 {
-    if (n < mk.lr_count) {
-        v->lr_busy &= ~(UINT32_C(1) << n);
+    if (n >= mk.lr_count) {
+        return;
+    }
+    uint32_t bit = UINT32_C(1) << n;
+
+    v->lr_busy &= ~bit;
+    if ((v->vtimer_lr & bit) != 0) {
+        v->vtimer_lr &= ~bit;
+        mk_regs_vtimer_done(v);
     }
 }
 
@@ -111,6 +119,7 @@ void mk_lr_reset(struct mk_vcpu *v)
         park(v, (unsigned)__builtin_ctz(left));
     }
     v->lr_count = 0;
+    v->vtimer_lr = 0;
     for (unsigned n = 0; n < mk.lr_count; n++) {
         if (!busy(v, n)) {
             v->lr[v->lr_count++] = (uint8_t)n;

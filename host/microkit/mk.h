@@ -46,6 +46,7 @@ struct mk_vcpu {
     uint32_t lr_busy;             /**< Bit n: the kernel's list register n holds an interrupt. */
     uint8_t lr[VMM_LR_MAX];       /**< The kernel's number of each that the model has. */
     unsigned lr_count;            /**< How many the model has. */
+    uint32_t vtimer_lr;           /**< Bit n: that in the kernel's n is the virtual timer's. */
     bool vtimer_masked;  /**< seL4 masked the virtual timer's interrupt until we acknowledge. */
     bool cntv_ctl_known; /**< The next is CNTV_CTL_EL0 as it is, until the guest executes. */
     seL4_Word cntv_ctl;
@@ -185,6 +186,9 @@ void mk_run_after_fault(struct mk_vcpu *v);
 unsigned mk_regs_word_of_x(unsigned n);
 /** The virtual timer's line is high: it fired, or would if the vCPU executed. */
 void mk_regs_vtimer_fired(struct mk_vcpu *v);
+/** The guest is done with the virtual timer's interrupt: until it executes, the line is taken to be
+ * low. If it is not, the interrupt fires again as soon as it is acknowledged. */
+void mk_regs_vtimer_done(struct mk_vcpu *v);
 /** Read all that the exit is expected to need. */
 void mk_regs_read(struct mk_vcpu *v);
 /** The vCPU executes, or has executed: nothing is known of its registers. */

@@ -177,6 +177,12 @@ void mk_regs_vtimer_fired(struct mk_vcpu *v)
     v->cntv_ctl_known = true;
 }
 
+void mk_regs_vtimer_done(struct mk_vcpu *v)
+{
+    v->cntv_ctl = 0;
+    v->cntv_ctl_known = true;
+}
+
 /*
  * Asked for at every look at the timer's line; what the kernel saved when the vCPU left has ISTATUS
  * of that moment. One that executes, perhaps on another CPU, cannot be asked: its line is taken to

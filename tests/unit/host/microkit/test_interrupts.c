@@ -22,22 +22,40 @@ static void vtimer_goes_into_a_list_register(void **state)
     assert_int_equal(guest()->acked, 0);
 }
 
-/* A line still high must stay masked, or it fires for ever. */
-static void vtimer_is_acknowledged_once_its_line_dropped(void **state)
+/* Nobody asks for its line: if it is still high, it fires again. */
+static void vtimer_is_acknowledged_when_the_guest_is_done(void **state)
 {
     (void)state;
     gic_enable(0, (uint32_t)VTIMER);
     assert_true(deliver_vtimer());
     guest()->reg[seL4_VCPUReg_CNTV_CTL] = CTL_FIRED;
+    double_count();
     assert_true(deliver_eoi(0));
-    assert_int_equal(guest()->acked, 0);
-    assert_int_equal(guest()->lr[0].state, LR_PENDING);
-    guest()->reg[seL4_VCPUReg_CNTV_CTL] = CTL_ON;
-    assert_true(deliver_eoi(0));
+    assert_int_equal(kernel.entries, 1);
     assert_int_equal(guest()->acked, 1);
     assert_int_equal(guest()->lr[0].state, LR_FREE);
     assert_true(deliver_eoi(0));
     assert_int_equal(guest()->acked, 1);
+    assert_true(deliver_vtimer());
+    assert_int_equal(guest()->lr[0].state, LR_PENDING);
+}
+
+/* It must not be acknowledged then as long as its line is high, or it fires for ever. */
+static void vtimer_fires_but_once_more_if_it_was_disabled(void **state)
+{
+    (void)state;
+    gic_enable(0, (uint32_t)VTIMER);
+    guest()->reg[seL4_VCPUReg_CNTV_CTL] = CTL_FIRED;
+    assert_true(deliver_vtimer());
+    store(GUEST_GICD + GICD_ICENABLER, (uint32_t)VTIMER);
+    assert_true(deliver_eoi(0));
+    assert_true(deliver_vtimer());
+    store(GUEST_GICD + GICD_CTLR, 1);
+    assert_int_equal(guest()->lr[0].state, LR_FREE);
+    assert_int_equal(guest()->acked, 1);
+    guest()->reg[seL4_VCPUReg_CNTV_CTL] = CTL_ON;
+    store(GUEST_GICD + GICD_CTLR, 1);
+    assert_int_equal(guest()->acked, 2);
 }
 
 static void vtimer_stays_masked_while_the_guest_does_not_take_it(void **state)
@@ -255,7 +273,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(list_registers_are_counted),
         T(vtimer_goes_into_a_list_register),
-        T(vtimer_is_acknowledged_once_its_line_dropped),
+        T(vtimer_is_acknowledged_when_the_guest_is_done),
+        T(vtimer_fires_but_once_more_if_it_was_disabled),
         T(vtimer_stays_masked_while_the_guest_does_not_take_it),
         T(vtimer_takes_one_entry),
         T(busy_until_maintenance),
