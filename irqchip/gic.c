@@ -20,14 +20,6 @@ struct vmm_gic_bank *vmm_gic_bank_of(struct vmm_gic *gic, struct vmm_gic_cpu *cp
     return b <= gic->spi_count / 32u ? &gic->spi[b - 1] : NULL;
 }
 
-uint32_t vmm_gic_ready(const struct vmm_gic *gic, const struct vmm_gic_bank *bank)
-{
-    uint32_t group_on = ((gic->ctlr & GICD_CTLR_ENABLE_GRP0) != 0 ? ~bank->group : 0) |
-                        ((gic->ctlr & GICD_CTLR_ENABLE_GRP1) != 0 ? bank->group : 0);
-
-    return gic_pending(bank) & bank->enabled & group_on & ~bank->active & ~bank->in_lr;
-}
-
 unsigned vmm_gic_route(const struct vmm_gic *gic, const struct vmm_gic_cpu *cpu, unsigned b,
                        unsigned i)
 {
@@ -37,16 +29,15 @@ unsigned vmm_gic_route(const struct vmm_gic *gic, const struct vmm_gic_cpu *cpu,
     return b == 0 ? gic_cpu_id(gic, cpu) : gic->version->route(gic, gic_intid(b, i));
 }
 
-uint32_t vmm_gic_ready_for(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b)
+VMM_NOINLINE uint32_t vmm_gic_routed_to(const struct vmm_gic *gic, const struct vmm_gic_cpu *cpu,
+                                        unsigned b, uint32_t bits)
 {
-    uint32_t ready = vmm_gic_ready(gic, vmm_gic_bank_of(gic, cpu, b));
-
-    for (uint32_t left = ready; left != 0 && b != 0; left &= left - 1) {
+    for (uint32_t left = bits; left != 0; left &= left - 1) {
         if (vmm_gic_route(gic, cpu, b, gic_lowest(left)) != gic_cpu_id(gic, cpu)) {
-            ready &= ~(left & -left);
+            bits &= ~(left & -left);
         }
     }
-    return ready;
+    return bits;
 }
 
 static void attend(struct vmm_gic *gic, unsigned id, unsigned b)

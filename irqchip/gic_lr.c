@@ -21,6 +21,7 @@ struct queue {
     uint32_t key[VMM_LR_MAX]; /* Lowest first: KEY_PENDING | priority << 16 | INTID. */
     unsigned count;
     unsigned room;
+    uint32_t free; /* The free list registers: `room` bits. */
     bool overflow; /* There are more. */
 };
 
@@ -36,8 +37,12 @@ struct place {
     uint32_t bit;
 };
 
-static struct place find(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned intid)
+/* Private interrupts are the most frequent. */
+static inline struct place find(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned intid)
 {
+    if (intid < VMM_GIC_PRIVATE) {
+        return (struct place) { &cpu->bank, 0, intid, UINT32_C(1) << intid };
+    }
     return (struct place) {
         .bank = vmm_gic_bank_of(gic, cpu, gic_bank_number(intid)),
         .b = gic_bank_number(intid),
@@ -79,20 +84,27 @@ static void return_latch(const struct vmm_gic *gic, const struct place *at, cons
     }
 }
 
-/* The interrupt of list register `n` is in none any more; it may be another vCPU's to take. */
-static void release(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned n,
-                    const struct place *at)
+/* Interrupt `i` of bank `b`, which `cpu` had, may be another vCPU's to take. */
+static VMM_NOINLINE void pass_on(struct vmm_gic *gic, const struct vmm_gic_cpu *cpu, unsigned b,
+                                 unsigned i)
+{
+    unsigned id = vmm_gic_route(gic, cpu, b, i);
+
+    if (id != GIC_NOBODY && id != gic_cpu_id(gic, cpu)) {
+        gic->cpu[id].maybe |= BIT(b);
+        vmm_vcpu_attend(&gic->vm->vcpu[id]);
+    }
+}
+
+/* The interrupt of list register `n` is in none any more. */
+static inline void release(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned n,
+                           const struct place *at)
 {
     at->bank->in_lr &= ~at->bit;
     cpu->lr_held &= ~(UINT32_C(1) << n);
     cpu->maybe |= BIT(at->b);
     if (at->b != 0 && (vmm_gic_ready(gic, at->bank) & at->bit) != 0) {
-        unsigned id = vmm_gic_route(gic, cpu, at->b, at->i);
-
-        if (id != GIC_NOBODY && id != gic_cpu_id(gic, cpu)) {
-            gic->cpu[id].maybe |= BIT(at->b);
-            vmm_vcpu_attend(&gic->vm->vcpu[id]);
-        }
+        pass_on(gic, cpu, at->b, at->i);
     }
 }
 
@@ -100,11 +112,14 @@ static void release(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned n,
  * A level that is hardware's and that the hardware does not hold as pending has to be looked at:
  * the guest is done with the interrupt, or may have seen to its cause meanwhile.
  */
-static void resample(struct vmm_vcpu *vcpu, struct vmm_gic_bank *bank)
+static inline uint32_t to_resample(const struct vmm_gic_bank *bank)
 {
-    uint32_t left = bank->line & VMM_GIC_RESAMPLED & (~bank->in_lr | bank->active);
+    return bank->line & VMM_GIC_RESAMPLED & (~bank->in_lr | bank->active);
+}
 
-    for (; left != 0; left &= left - 1) {
+static VMM_NOINLINE void resample(struct vmm_vcpu *vcpu, struct vmm_gic_bank *bank)
+{
+    for (uint32_t left = to_resample(bank); left != 0; left &= left - 1) {
         if (!vmm_arch_private_irq_resample(vcpu, gic_lowest(left))) {
             bank->line &= ~(left & -left);
         }
@@ -114,10 +129,11 @@ static void resample(struct vmm_vcpu *vcpu, struct vmm_gic_bank *bank)
 /* What a GICx_ICACTIVER write, made while the state was unknown, leaves of it. */
 static unsigned after_drop(struct vmm_gic_bank *bank, uint32_t bit, unsigned state)
 {
-    unsigned dropped = (bank->drop & bit) != 0 && state != VMM_LR_BUSY ? VMM_LR_ACTIVE : 0;
-
+    if ((bank->drop & bit) == 0) {
+        return state;
+    }
     bank->drop &= ~bit;
-    return state & ~dropped;
+    return state != VMM_LR_BUSY ? state & ~(unsigned)VMM_LR_ACTIVE : state;
 }
 
 /* The guest is done with an interrupt: if it is a physical one, the host may let it come again. */
@@ -130,9 +146,9 @@ static void tell_done(struct vmm_gic *gic, const struct place *at)
     gic->forward_done(gic->forward_cookie, gic_intid(at->b, at->i));
 }
 
-static bool fold(struct vmm_gic *gic, struct vmm_vcpu *vcpu, unsigned n)
+static inline bool fold(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu,
+                        unsigned n)
 {
-    struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
     struct vmm_lr *lr = &cpu->lr[n];
     struct place at = find(gic, cpu, lr->intid);
 
@@ -163,12 +179,15 @@ static bool fold(struct vmm_gic *gic, struct vmm_vcpu *vcpu, unsigned n)
 
 bool vmm_gic_sync(struct vmm_gic *gic, struct vmm_vcpu *vcpu)
 {
+    struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
     bool changed = false;
 
-    for (uint32_t left = gic->cpu[vcpu->id].lr_held; left != 0; left &= left - 1) {
-        changed |= fold(gic, vcpu, gic_lowest(left));
+    for (uint32_t left = cpu->lr_held; left != 0; left &= left - 1) {
+        changed |= fold(gic, vcpu, cpu, gic_lowest(left));
     }
-    resample(vcpu, &gic->cpu[vcpu->id].bank);
+    if (to_resample(&cpu->bank) != 0) {
+        resample(vcpu, &cpu->bank);
+    }
     return changed;
 }
 
@@ -183,7 +202,7 @@ void vmm_gic_sync_access(struct vmm_gic *gic, struct vmm_vcpu *vcpu)
  * `cpu` is powered off: what its list registers hold returns to the state. What is in them when it
  * comes back is unknown: all are to be written.
  */
-static void forget(struct vmm_gic *gic, struct vmm_gic_cpu *cpu)
+static VMM_NOINLINE void forget(struct vmm_gic *gic, struct vmm_gic_cpu *cpu)
 {
     for (uint32_t left = cpu->lr_held; left != 0; left &= left - 1) {
         unsigned n = gic_lowest(left);
@@ -209,7 +228,7 @@ static unsigned count_bits(uint32_t word)
 }
 
 /* At most VMM_LR_MAX steps. */
-static void enqueue(struct queue *q, uint32_t key)
+static inline void enqueue(struct queue *q, uint32_t key)
 {
     unsigned at = q->count;
 
@@ -228,12 +247,10 @@ static void enqueue(struct queue *q, uint32_t key)
     q->key[at] = key;
 }
 
-/* Interrupts of bank `b` that are active on `cpu` without a list register. */
-static uint32_t homeless(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b)
+/* Interrupts `bits` of `bank`, active without a list register, that are `cpu`'s. */
+static VMM_NOINLINE uint32_t homeless(const struct vmm_gic *gic, const struct vmm_gic_cpu *cpu,
+                                      const struct vmm_gic_bank *bank, uint32_t bits)
 {
-    const struct vmm_gic_bank *bank = vmm_gic_bank_of(gic, cpu, b);
-    uint32_t bits = bank->active & ~bank->in_lr;
-
     for (uint32_t left = bits; left != 0; left &= left - 1) {
         if (bank->owner[gic_lowest(left)] != gic_cpu_id(gic, cpu)) {
             bits &= ~(left & -left);
@@ -245,8 +262,10 @@ static uint32_t homeless(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned 
 static void collect_bank(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b, struct queue *q)
 {
     const struct vmm_gic_bank *bank = vmm_gic_bank_of(gic, cpu, b);
-    uint32_t active = homeless(gic, cpu, b);
-    uint32_t all = active | vmm_gic_ready_for(gic, cpu, b);
+    uint32_t active = bank->active & ~bank->in_lr;
+
+    active = active != 0 ? homeless(gic, cpu, bank, active) : 0;
+    uint32_t all = active | vmm_gic_ready_for(gic, cpu, bank, b);
 
     if (all == 0) {
         cpu->maybe &= ~BIT(b);
@@ -294,7 +313,8 @@ static void put(struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu, unsigned n, stru
 }
 
 /* Those that stay: active ones, and ones that the host cannot tell about. */
-static void keep(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu, bool eoi)
+static VMM_NOINLINE void keep(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu,
+                              bool eoi)
 {
     for (uint32_t left = cpu->lr_held; left != 0; left &= left - 1) {
         unsigned n = gic_lowest(left);
@@ -309,9 +329,10 @@ static void keep(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct vmm_gic_cpu 
     }
 }
 
-static struct vmm_lr take(struct vmm_gic *gic, struct vmm_vcpu *vcpu, unsigned intid, bool eoi)
+static inline struct vmm_lr take(struct vmm_gic *gic, struct vmm_vcpu *vcpu,
+                                 struct vmm_gic_cpu *cpu, unsigned intid, bool eoi)
 {
-    struct place at = find(gic, &gic->cpu[vcpu->id], intid);
+    struct place at = find(gic, cpu, intid);
     bool active = (at.bank->active & at.bit) != 0;
     struct vmm_lr lr = {
         .intid = (uint16_t)intid,
@@ -332,19 +353,18 @@ static struct vmm_lr take(struct vmm_gic *gic, struct vmm_vcpu *vcpu, unsigned i
 }
 
 /* Put the queue into free list registers, and free those that nothing needs any more. */
-static void place_all(struct vmm_gic *gic, struct vmm_vcpu *vcpu, unsigned count,
-                      const struct queue *q, bool eoi)
+static inline void place_all(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu,
+                             const struct queue *q, bool eoi)
 {
     static const struct vmm_lr none = { .state = VMM_LR_INVALID };
-    struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
-    uint32_t free = (UINT32_MAX >> (32 - count)) & ~cpu->lr_held;
+    uint32_t free = q->free;
     uint32_t stale = cpu->lr_dirty & free;
 
     for (unsigned k = 0; k < q->count; k++) {
         unsigned intid = KEY_INTID(q->key[k]);
         unsigned n = choose_lr(cpu, free, intid);
 
-        put(vcpu, cpu, n, take(gic, vcpu, intid, eoi));
+        put(vcpu, cpu, n, take(gic, vcpu, cpu, intid, eoi));
         free &= ~(UINT32_C(1) << n);
         cpu->lr_held |= UINT32_C(1) << n;
     }
@@ -377,15 +397,14 @@ static void notify_empty(struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu, bool on
 {
     if (on || cpu->notify_empty) {
         vmm_host_lr_notify_empty(vcpu, on);
+        cpu->notify_empty = on;
     }
-    cpu->notify_empty = on;
 }
 
 void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu)
 {
     struct vmm_gic *gic = chip;
     struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
-    unsigned count = vmm_host_lr_count(vcpu);
     struct queue q;
 
     if (gic->its_busy) {
@@ -398,15 +417,18 @@ void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu)
         return;
     }
     q.count = 0;
-    q.room = count - count_bits(cpu->lr_held);
+    q.free = UINT32_MAX >> (32 - vmm_host_lr_count(vcpu)) & ~cpu->lr_held;
+    q.room = count_bits(q.free);
     q.overflow = false;
     for (uint64_t left = cpu->maybe; left != 0; left &= left - 1) {
         collect_bank(gic, cpu, gic_lowest_bank(left), &q);
     }
     bool eoi = q.overflow && all_active(cpu, &q);
 
-    keep(gic, vcpu, cpu, eoi);
-    place_all(gic, vcpu, count, &q, eoi);
+    if (cpu->lr_held != 0) {
+        keep(gic, vcpu, cpu, eoi);
+    }
+    place_all(gic, vcpu, cpu, &q, eoi);
     notify_empty(vcpu, cpu, q.overflow && !eoi);
 }
 
@@ -421,7 +443,9 @@ bool vmm_gic_has_pending(void *chip, struct vmm_vcpu *vcpu)
         vmm_gic_sync_access(gic, vcpu);
     }
     for (uint64_t left = cpu->maybe; left != 0; left &= left - 1) {
-        if (vmm_gic_ready_for(gic, cpu, gic_lowest_bank(left)) != 0) {
+        unsigned b = gic_lowest_bank(left);
+
+        if (vmm_gic_ready_for(gic, cpu, vmm_gic_bank_of(gic, cpu, b), b) != 0) {
             return true;
         }
     }

@@ -91,10 +91,28 @@ static inline uint32_t gic_implemented(unsigned b)
 
 /* Bank `b` as `cpu` has it; NULL if there is none. */
 struct vmm_gic_bank *vmm_gic_bank_of(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b);
+/* Those of `bits` of bank `b` that go to `cpu`. At most 32 steps. */
+uint32_t vmm_gic_routed_to(const struct vmm_gic *gic, const struct vmm_gic_cpu *cpu, unsigned b,
+                           uint32_t bits);
+
 /* Interrupts of `bank` that want a list register: pending, enabled, and nowhere yet. */
-uint32_t vmm_gic_ready(const struct vmm_gic *gic, const struct vmm_gic_bank *bank);
-/* Those of bank `b` that are for `cpu`. */
-uint32_t vmm_gic_ready_for(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b);
+static inline uint32_t vmm_gic_ready(const struct vmm_gic *gic, const struct vmm_gic_bank *bank)
+{
+    uint32_t group_on = ((gic->ctlr & GICD_CTLR_ENABLE_GRP0) != 0 ? ~bank->group : 0) |
+                        ((gic->ctlr & GICD_CTLR_ENABLE_GRP1) != 0 ? bank->group : 0);
+
+    return gic_pending(bank) & bank->enabled & group_on & ~bank->active & ~bank->in_lr;
+}
+
+/* Those of `bank`, which is bank `b`, that are for `cpu`. */
+static inline uint32_t vmm_gic_ready_for(const struct vmm_gic *gic, const struct vmm_gic_cpu *cpu,
+                                         const struct vmm_gic_bank *bank, unsigned b)
+{
+    uint32_t ready = vmm_gic_ready(gic, bank);
+
+    return b == 0 || ready == 0 ? ready : vmm_gic_routed_to(gic, cpu, b, ready);
+}
+
 /* The vCPU that interrupt `i` of bank `b` goes to; `cpu` if private. GIC_NOBODY: none. */
 unsigned vmm_gic_route(const struct vmm_gic *gic, const struct vmm_gic_cpu *cpu, unsigned b,
                        unsigned i);
