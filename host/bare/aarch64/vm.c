@@ -31,10 +31,9 @@ static enum vmm_err check(const struct vmm_vm_desc *desc, struct vmm_diag *diag)
     return check_pins(desc, diag);
 }
 
-/* QEMU's RAM starts as zeros, and what bare_alloc() gives has not been touched. */
+/* It is not known to be clear: RAM keeps its contents over a reset of the machine. */
 static enum vmm_err add_ram(struct vmm_machine *m, struct vmm_diag *diag)
 {
-    m->ram_is_clear = true;
     for (size_t i = 0; i < m->desc.ram_count; i++) {
         uint8_t *host = bare_alloc(m->desc.ram[i].size, RAM_ALIGN, false);
 
