@@ -692,6 +692,35 @@ static void test_vsock_device(void **state)
     assert_int_equal(b->desc.device[0].cid, 3);
 }
 
+static void test_smcs(void **state)
+{
+    struct bench *b = *state;
+    const struct vmm_smc_policy *smc = &b->desc.smc;
+    fdt32_t functions[VMM_MAX_SMCS + 1] = { cpu_to_fdt32(0x82000001), cpu_to_fdt32(0xc2000002) };
+    const fdt64_t owners = cpu_to_fdt64(UINT64_C(1) << 63 | 4);
+
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
+    assert_int_equal(smc->count, 0);
+    assert_int_equal(smc->owners, 0);
+    assert_int_equal(fdt_setprop(b->pack, first_vm(b), "smc-functions", functions, 8), 0);
+    assert_int_equal(fdt_setprop(b->pack, first_vm(b), "smc-owners", &owners, 8), 0);
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
+    assert_int_equal(smc->count, 2);
+    assert_int_equal(smc->function[0], 0x82000001);
+    assert_int_equal(smc->function[1], 0xc2000002);
+    assert_int_equal(smc->owners, UINT64_C(1) << 63 | 4);
+    assert_int_equal(fdt_setprop(b->pack, first_vm(b), "smc-functions", functions, 6), 0);
+    check_vm(b, "\"smc-functions\" has the wrong size");
+    assert_int_equal(
+        fdt_setprop(b->pack, first_vm(b), "smc-functions", functions, sizeof(functions)), 0);
+    check_vm(b, "\"smc-functions\" has the wrong size");
+    assert_int_equal(fdt_delprop(b->pack, first_vm(b), "smc-functions"), 0);
+    assert_int_equal(fdt_setprop(b->pack, first_vm(b), "smc-owners", functions, 4), 0);
+    check_vm(b, "\"smc-owners\" has the wrong size");
+}
+
 #define T(name) cmocka_unit_test_setup(name, setup)
 int main(void)
 {
@@ -719,6 +748,7 @@ int main(void)
         T(test_too_many_networks),
         T(test_net_device),
         T(test_vsock_device),
+        T(test_smcs),
         T(test_numbers),
         T(test_ram),
         T(test_images),

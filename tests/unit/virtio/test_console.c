@@ -290,6 +290,37 @@ static void test_reset_while_output_waits(void **state)
     assert_memory_equal(back[0].out, "heagain", 7);
 }
 
+/* 2.6.1: the queue is reset, and the chain that it was in the middle of is nobody's. */
+static void test_queue_reset_while_output_waits(void **state)
+{
+    (void)state;
+    start(VMM_VIRTIO_F_RING_RESET);
+    back[0].room = 2;
+    send(0, "hello");
+    drv_store(d, 0x030, tx(0));
+    drv_store(d, 0x0c0, 1);
+    assert_int_equal(drv_load(d, 0x044), 0);
+    back[0].room = SIZE_MAX;
+    vmm_virtio_console_output_ready(&console, 0);
+    drv_kick(d, tx(0));
+    assert_int_equal(back[0].len, 2);
+    assert_int_equal(drv_status(d) & 0x40, 0);
+}
+
+/* 5.3.6: a terminal of a size that is known is told it once its driver is there. */
+static void test_size_is_told_to_a_new_port(void **state)
+{
+    (void)state;
+    vmm_virtio_console_resize(&console, 0, 80, 25);
+    start(MULTIPORT | VMM_VIRTIO_CONSOLE_F_SIZE);
+    supply(CONTROL_RX, 8);
+    control(0, PORT_READY, 1);
+    expect(0, TERMINAL, 1, "", 0);
+    expect(0, RESIZE, 1, ((uint8_t[]) { 80, 0, 25, 0 }), 4);
+    expect(0, OPEN, 1, "", 0);
+    expect_none();
+}
+
 static void test_resize(void **state)
 {
     (void)state;
@@ -382,6 +413,8 @@ int main(void)
         T(test_ports_have_their_own_output),
         T(test_output_waits_for_room),
         T(test_reset_while_output_waits),
+        T(test_queue_reset_while_output_waits),
+        T(test_size_is_told_to_a_new_port),
         T(test_resize),
         T(test_back_end_comes_and_goes),
         T(test_odd_messages),

@@ -104,6 +104,20 @@ static void test_reset_while_it_waits(void **state)
     expect(64);
 }
 
+static void test_queue_reset_while_it_waits(void **state)
+{
+    (void)state;
+    drv_start(d, VMM_VIRTIO_F_RING_RESET, 1, SIZE);
+    stock = 0;
+    request(64);
+    drv_store(d, 0x030, 0);
+    drv_store(d, 0x0c0, 1);
+    stock = 100;
+    vmm_virtio_rng_ready(&rng);
+    assert_int_equal(stock, 100);
+    assert_int_equal(drv_status(d) & 0x40, 0);
+}
+
 /* 5.4.6.1 */
 static void test_request_without_room(void **state)
 {
@@ -121,6 +135,7 @@ int main(void)
         T(test_large_request),
         T(test_waits_for_entropy),
         T(test_reset_while_it_waits),
+        T(test_queue_reset_while_it_waits),
         T(test_request_without_room),
     };
 
