@@ -16,8 +16,10 @@
 #define REST_NEXT BITS(63, 48)
 
 /* Looks for an index that stands still; a driver that outruns them loses notifications of its own.
- */
+ * A proof of one look more is a proof of all; it sets its own. */
+#ifndef SETTLE_MAX
 #define SETTLE_MAX 16u
+#endif
 
 static bool size_valid(uint32_t size)
 {
@@ -39,6 +41,12 @@ static uint16_t avail_idx(const struct vmm_virtq *q)
 {
     return __atomic_load_n((const uint16_t *)(const void *)(q->driver + RING_IDX),
                            __ATOMIC_ACQUIRE);
+}
+
+/* The driver's index never moves back, nor further than the ring is long (2.7.6, 2.7.13.3). */
+static bool possible(const struct vmm_virtq *q, uint16_t idx)
+{
+    return (uint16_t)(idx - q->seen) <= q->size - (uint16_t)(q->seen - q->used);
 }
 
 /* Ask to be notified of what comes after q->seen. The next look comes after it in the driver's eyes
@@ -71,7 +79,7 @@ static void settle(struct vmm_virtq *q)
         ask(q);
         uint16_t idx = avail_idx(q);
 
-        if (idx == q->seen || (uint16_t)(idx - q->used) > q->size) {
+        if (idx == q->seen || !possible(q, idx)) {
             return; /* A wrong index is found by the next run. */
         }
         q->seen = idx;
@@ -99,8 +107,8 @@ static int look(struct vmm_virtq *q)
     if (idx == q->seen) {
         return end_run(q);
     }
-    if ((uint16_t)(idx - q->used) > q->size) {
-        broken(q, "more entries are available than the ring has");
+    if (!possible(q, idx)) {
+        broken(q, "the available index moves back, or more are available than the ring has");
         return -1;
     }
     q->seen = idx;

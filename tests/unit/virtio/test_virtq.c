@@ -425,8 +425,26 @@ static void test_available_index_jumps(void **state)
         b = echo_setup();
         start(0);
         *drv_u16(&b->drv, b->drv.queue[0].avail + 2) = bad[i];
-        expect_broken("more entries");
+        expect_broken("moves back");
     }
+}
+
+/* 2.7.13.3: nor does it move back, though what it takes back be still in flight. */
+static void test_available_index_moves_back(void **state)
+{
+    (void)state;
+    start(0);
+    b->echo.hold = true;
+    for (unsigned i = 0; i < 2; i++) {
+        drv_add(&b->drv, 0, &(struct drv_buf) { DRV_DATA, 4, false }, 1);
+    }
+    drv_kick(&b->drv, 0);
+    assert_int_equal(b->echo.popped, 2);
+    *drv_u16(&b->drv, b->drv.queue[0].avail + 2) = 1;
+    drv_kick(&b->drv, 0);
+    assert_true(broken());
+    assert_non_null(strstr(fake.last_line, "moves back"));
+    assert_int_equal(b->echo.popped, 2);
 }
 
 /* What is in flight counts: its descriptors are not the driver's to use again. */
@@ -719,6 +737,7 @@ int main(void)
         cmocka_unit_test_setup(test_next_outside_table, setup_split),
         cmocka_unit_test_setup(test_next_is_itself, setup_split),
         cmocka_unit_test_setup(test_available_index_jumps, setup_split),
+        cmocka_unit_test_setup(test_available_index_moves_back, setup_split),
         cmocka_unit_test_setup(test_split_avail_event, setup_split),
         cmocka_unit_test_setup(test_split_used_event, setup_split),
         cmocka_unit_test_setup(test_copies_end_with_the_segments, setup_split),
