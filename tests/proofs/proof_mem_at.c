@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * vmm_mem_at(), for any address and length, in up to three regions anywhere in the address space:
- * the bytes of one region, all of them accessible, or NULL if there are none such.
+ * the bytes of one region, all of them accessible, or NULL if there are none such. vmm_mem_run() is
+ * the same for the bytes that lie in the first byte's region.
  * Sources: core/mem.c
  * Unwind: 4
  */
@@ -55,4 +56,11 @@ void harness(void)
     prove((p != NULL) == inside);
     prove(p == NULL || p == r->host + (addr - r->base.v));
     prove(p == NULL || __CPROVER_rw_ok(p, len));
+
+    uint64_t run;
+    uint8_t *first = vmm_mem_run(&mem, VMM_GPA(addr), len, &run);
+
+    prove((first != NULL) == (r != NULL && len > 0));
+    prove(first == NULL || first == r->host + (addr - r->base.v));
+    prove(first == NULL || (run > 0 && run <= len && __CPROVER_rw_ok(first, run)));
 }
