@@ -79,7 +79,7 @@ def number(pattern: str, output: str) -> int:
 def exits(gic: int, *host: str) -> dict[str, int]:
     """Instructions per exit class, measured by the payload."""
     options = [*host, "--icount", "--gic", str(gic), "--kernel", str(PAYLOAD)]
-    output = qemu(["./vessel", "run", *options])
+    output = qemu(["./vessel", "run", "--plain", *options])
     return {name: int(value) for name, value in re.findall(r"^bench (\w+) (\d+)", output, re.M)}
 
 
@@ -111,7 +111,7 @@ def system(directory: Path, sleep_s: int, loud: bool) -> Path:
 
 def guest(directory: Path, sleep_s: int, loud: bool = False) -> tuple[int, int, int]:
     """The same under Vessel: ticks, instructions at EL2, instructions in all."""
-    output = qemu(["./vessel", "run", "--icount", str(system(directory, sleep_s, loud))])
+    output = qemu(["./vessel", "run", "--plain", "--icount", str(system(directory, sleep_s, loud))])
     return (
         number(r"bench first_userspace (\d+)", output),
         number(r"executed (\d+) instructions at EL2", output),
@@ -122,7 +122,7 @@ def guest(directory: Path, sleep_s: int, loud: bool = False) -> tuple[int, int, 
 def linux(directory: Path) -> dict[str, float]:
     """Boot and idle figures of Debian's kernel."""
     dtb = directory / "guest.dtb"
-    qemu(["./vessel", "run", "--dump-dtb", str(dtb), str(system(directory, 0, False))])
+    qemu(["./vessel", "run", "--plain", "--dump-dtb", str(dtb), str(system(directory, 0, False))])
     ticks, el2, executed = guest(directory, 0)
     _, idle_el2, idle_executed = guest(directory, IDLE_S)
     loud_ticks, _, _ = guest(directory, 0, loud=True)
@@ -138,7 +138,7 @@ def linux(directory: Path) -> dict[str, float]:
 def ipi(gic: int) -> int:
     """Instructions from an SGI to another, sleeping CPU to its handler."""
     arguments = ["--gic", str(gic), "--cpus", "2", "--kernel", str(PAYLOAD)]
-    return number(r"bench ipi (\d+)", qemu(["./vessel", "run", "--icount", *arguments]))
+    return number(r"bench ipi (\d+)", qemu(["./vessel", "run", "--plain", "--icount", *arguments]))
 
 
 def run_vms(directory: Path, **vms: str) -> str:
@@ -146,7 +146,9 @@ def run_vms(directory: Path, **vms: str) -> str:
     path = directory / "vms.toml"
     tables = [f'[vm.{name}]\nmemory = "512M"\n{keys}\n' for name, keys in vms.items()]
     path.write_text('[host]\ncpus = 1\nlog = "debug"\n' + "".join(tables))
-    return re.sub(r"\x1b\[[0-9;]*m", "", qemu(["./vessel", "run", "--icount", str(path)]))
+    return re.sub(
+        r"\x1b\[[0-9;]*m", "", qemu(["./vessel", "run", "--plain", "--icount", str(path)])
+    )
 
 
 def counter(windows: int, window_ms: int) -> str:

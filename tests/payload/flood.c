@@ -2,10 +2,11 @@
 /*
  * Gives a virtio device as much work as it takes, without end: "device=1", long frames to
  * all; "device=2", reads of a RAM disk. If there is a second CPU it does so, and the first one
- * sleeps.
+ * sleeps. "device=0": writes to its UART without end, in lines of up to 4 KiB.
  */
 #include "lib/driver.h"
 
+#define NOTHING 0u
 #define CPU_ON 0xc4000003u
 #define SIZE VIRTIO_QUEUE_SIZE
 #define SEGMENTS 8u
@@ -83,6 +84,13 @@ static void feed(void)
     }
 }
 
+static void flood_uart(void)
+{
+    for (unsigned i = 0;; i++) {
+        print(i % 256 == 0 ? "flooding here\n" : "flooding to you ");
+    }
+}
+
 void payload_second(uint64_t context)
 {
     (void)context;
@@ -92,6 +100,9 @@ void payload_second(uint64_t context)
 void payload_main(void *fdt)
 {
     driver.type = (uint32_t)fdt_number(fdt, "device=", BLOCK);
+    if (driver.type == NOTHING) {
+        flood_uart();
+    }
     driver.queue = driver.type == BLOCK ? 0 : 1;
     if (!virtio_find(&driver.device, driver.type) ||
         !driver_start(driver.type == BLOCK ? VIRTIO_F_INDIRECT : F_CSUM | F_HOST_TSO4)) {

@@ -15,7 +15,7 @@ import pytest
 
 pytestmark = pytest.mark.system
 
-ESCAPE = "\x1d"  # Ctrl-]
+ESCAPE = "\x01"  # Ctrl-A
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 HARMONIC = """awk 'BEGIN { for (i = 1; i <= 20000; i++) s += 1 / i; printf "%.12f ", s }'"""
 HARMONIC_SUM = f"{sum(1 / i for i in range(1, 20001)):.12f}"
@@ -139,6 +139,24 @@ def test_share_beside_a_flood(run, system, alone, device, more):
     flood = keys("flood.elf", f"device={device}", more)
     guest = run("--icount", system(1, good=keys("count.elf"), flood=flood))
     share_beside(guest, "flood", alone, 1 / 2)
+
+
+def test_a_shell_beside_a_flooded_line(run, system):
+    """What is typed arrives, and is answered, beside a VM that writes all the time."""
+    flood = keys("flood.elf", "device=0", "autostart = false")
+    guest = run("--icount", system(1, debian=DEBIAN, flood=flood))
+    guest.login()
+    command(guest, "start flood")
+    guest.expect("flooding to you")
+    for n in range(3):
+        assert f"answer {n}" in guest.shell(f"echo ans''wer {n}")
+    command(guest, "list")
+    guest.expect("flood running")
+    command(guest, "stop flood")
+    command(guest, "list")
+    guest.expect("flood off")
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
 
 
 def test_crashed_again_and_again(run, system, alone):

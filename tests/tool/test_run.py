@@ -114,7 +114,9 @@ def test_terminal_is_restored(story: str, sandbox: Sandbox) -> None:
 
 def test_command_line(sandbox: Sandbox) -> None:
     sandbox.write('[vm.a]\nkernel = "kernel"\nmemory = "100M"\ngic = 2')
-    assert sandbox.vessel("run", "system.toml", "--qemu-cpu", "max", "--icount").status == 0
+    assert (
+        sandbox.vessel("run", "system.toml", "--qemu-cpu", "max", "--icount", "--plain").status == 0
+    )
     words = qemu_words(sandbox)
     assert after(words, "-machine") == "virt,virtualization=on,gic-version=2"
     assert after(words, "-cpu") == "max"

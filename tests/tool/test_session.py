@@ -24,7 +24,7 @@ class Tool:
     def __init__(self, sandbox: Sandbox, *args: object, tty: bool = False) -> None:
         ours, theirs = pty.openpty() if tty else (None, subprocess.PIPE)
         self.process = subprocess.Popen(
-            sandbox.command("run", "--framed", "system.toml", *args),
+            sandbox.command("run", "system.toml", *args),
             cwd=sandbox.path,
             env={**sandbox.env, "FAKE_QEMU": "serves"},
             stdin=theirs,
@@ -76,18 +76,18 @@ def control(sandbox: Sandbox) -> Path:
 
 
 def test_pipes_carry_the_console_as_it_is(sandbox: Sandbox) -> None:
-    result = sandbox.vessel("run", "--framed", "system.toml")
+    result = sandbox.vessel("run", "system.toml")
     assert result.stdout == (
         'before the VMM\nGUEST_PANICKED {"event": "GUEST_PANICKED"} vessel: host crash\n'
     )
 
 
 def test_nothing_is_lost_at_the_end(sandbox: Sandbox) -> None:
-    result = sandbox.vessel("run", "--framed", "system.toml", FAKE_QEMU="much")
+    result = sandbox.vessel("run", "system.toml", FAKE_QEMU="much")
     assert result.stdout.split()[-20000:] == [str(i) for i in range(20000)]
     with (sandbox.path / "out").open("w") as file:
         env = {**sandbox.env, "FAKE_QEMU": "much"}
-        command = sandbox.command("run", "--framed", "system.toml")
+        command = sandbox.command("run", "system.toml")
         subprocess.run(command, cwd=sandbox.path, env=env, stdin=file, stdout=file, check=True)
     assert (sandbox.path / "out").read_text() == result.stdout
 
@@ -249,12 +249,13 @@ def test_a_debugger_that_hangs_up_is_detached(sandbox: Sandbox, port: int) -> No
         (["--control", "kernel"], "vessel: --control: kernel: "),
         (["--gdb", "x"], "vessel: --gdb: x: is not an address"),
         (["--gdb", ":99999"], "vessel: --gdb: :99999: is not an address"),
+        (["--plain", "--gdb", ":1234"], "vessel: --gdb: not together with --plain"),
     ],
 )
 def test_bad_options(args: list[str], line: str, sandbox: Sandbox) -> None:
     sandbox.write('[vm.debian]\nkernel = "kernel"\n[vm.b]\nkernel = "kernel"\n', "two.toml")
     system = "two.toml" if "x=log" in args else "system.toml"
-    result = sandbox.vessel("run", "--framed", system, *args)
+    result = sandbox.vessel("run", system, *args)
     if system == "system.toml":
         assert result.errors[0].startswith(line)
     assert len(result.errors) == 1

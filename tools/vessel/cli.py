@@ -97,9 +97,9 @@ def host_options(command: Callable[..., None]) -> Callable[..., None]:
 
 SESSION_OPTIONS = (
     click.option(
-        "--framed",
+        "--plain",
         is_flag=True,
-        help="VMs' consoles apart, a prompt (Ctrl-A c), `vessel ctl`; the next four imply it.",
+        help="The serial line as a person at a board sees it; nothing of the next four.",
     ),
     click.option(
         "--control",
@@ -323,6 +323,14 @@ def _session(
     )
 
 
+def _refuse_for_plain(host: Host, options: dict[str, Any]) -> None:
+    """Refuse options for which the serial line must be in frames."""
+    reason = "not together with --plain" if host.framed else f"not with --host {host.name}"
+    given = [f"--{key.replace('_', '-')}" for key, value in options.items() if value]
+    if given:
+        raise InputError([Problem(("vessel", option), reason) for option in given])
+
+
 def _dump_dtb(desc: Description, packed: Path, target: Path) -> None:
     with files.replacing(target, "--dump-dtb") as dtb:
         probe.check(desc, packed, dtb)
@@ -390,7 +398,7 @@ def run(
     timeout: float | None,
     dump_dtb: Path | None,
     icount: bool,
-    framed: bool,
+    plain: bool,
     control: Path | None,
     host_name: str,
     sdk: Path | None,
@@ -402,14 +410,16 @@ def run(
 ) -> None:
     """Run a system under QEMU; without argument the Debian guest.
 
-    The terminal is the guests' console; Ctrl-A x leaves. With --framed, Ctrl-A c opens a prompt,
-    and Ctrl-A n and Ctrl-A 0 to 9 choose whose console gets the input. The options from --initrd
-    to --net replace the keys of a SYSTEM.toml with one VM.
+    The terminal is the guests' console; Ctrl-A x leaves. On the in-tree host, Ctrl-A c opens a
+    prompt, and Ctrl-A n and Ctrl-A 0 to 9 choose whose console gets the input. The options from
+    --initrd to --net replace the keys of a SYSTEM.toml with one VM.
     """
     host = _host(host_name, sdk, board, config, sddf=sddf)
     for_session = {key: options.pop(key) for key in ("console_log", "console_socket", "gdb")}
     desc = _load_for_run(system, options, port_forward, host)
-    framed = host.framed and (framed or control is not None or any(for_session.values()))
+    framed = host.framed and not plain
+    if not framed:
+        _refuse_for_plain(host, {"control": control, **for_session})
     for_session = _session(desc, control, for_session) if framed else None
     with tempfile.TemporaryDirectory(prefix="vessel-") as work:
         packed = Path(work) / "system.pack"
