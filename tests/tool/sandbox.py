@@ -93,6 +93,9 @@ def say(text, vm=0, kind=2):
 def obey(command):
     if command == "list":
         say("0 debian running\n\x04", kind=0)
+    elif command == "stats":
+        say("vcpu state   mmio injected guest ms vmm ms wait ms ready ms\n", kind=0)
+        say("0    running   12        3      600    100     300        0\n\x04", kind=0)
     elif command == "poweroff":
         say("\x04", kind=0)
         event("SHUTDOWN", guest=True, reason="guest-shutdown")

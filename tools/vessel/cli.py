@@ -2,8 +2,10 @@
 """The command line."""
 
 import signal
+import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -21,6 +23,7 @@ from vessel import (
     qemu,
     session,
     sockets,
+    stats,
     tree,
 )
 from vessel.description import Description
@@ -445,6 +448,28 @@ def ctl_command(socket: str | None, words: tuple[str, ...]) -> None:
     if not good:
         raise InputError([Problem(("vessel",), answer.strip().removeprefix("error: "))])
     click.echo(answer, nl=False)
+
+
+@cli.command(name="stats")
+@click.option("--socket", metavar="PATH|NAME", help="The system, if several are running.")
+@click.option(
+    "--interval",
+    metavar="S",
+    default=1.0,
+    show_default=True,
+    type=click.FloatRange(min=0.1),
+    help="Seconds from one look to the next.",
+)
+@click.option("--once", is_flag=True, help="Print all counts once; so without a terminal.")
+def stats_command(socket: str | None, interval: float, once: bool) -> None:
+    """Show what the virtual CPUs of a running system do, until Ctrl-C: why they leave the guest,
+    in times a second, and how they spend their time."""
+    path = sockets.find(socket)
+    if once or not sys.stdout.isatty():
+        stats.show_once(path)
+        return
+    with suppress(KeyboardInterrupt):
+        stats.show(path, interval)
 
 
 def _leave(number: int, _frame: FrameType | None) -> NoReturn:
