@@ -16,7 +16,7 @@ BARE_SRC := $(BARE_COMMON) $(NET_SRC) \
 	$(wildcard host/common/*.c host/common/*.S host/bare/aarch64/*.c host/bare/aarch64/*.S)
 FAKE_SRC := $(wildcard host/fake/*.c)
 PROBE_SRC := $(wildcard host/probe/*.c) host/bare/common/partition.c
-MICROKIT_PROGRAMS := vmm mux timer entropy
+MICROKIT_PROGRAMS := vmm mux timer entropy switch
 # What each program is made of, beside the library.
 MICROKIT_PD := $(addprefix host/microkit/,cpu.c config.c printf.c stop.c) host/common/string.S
 MICROKIT_vmm := $(VESSEL_MICROKIT_SRC) host/microkit/main.c
@@ -25,6 +25,8 @@ MICROKIT_mux := host/microkit/mux/main.c $(MICROKIT_PD) \
 MICROKIT_timer := host/microkit/timer/main.c $(MICROKIT_PD)
 MICROKIT_entropy := host/microkit/entropy/main.c $(MICROKIT_PD) \
 	$(addprefix host/bare/common/,rng.c virtio_driver.c virtq_driver.c)
+MICROKIT_switch := $(addprefix host/microkit/switch/,main.c uplink.c) $(NET_SRC) $(MICROKIT_PD) \
+	$(addprefix host/common/,log.c stack_guard.c)
 MICROKIT_storage := host/microkit/sddf/storage.c $(filter-out %/storage.c,$(MICROKIT_vmm))
 UNIT_SRC := $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
@@ -144,6 +146,7 @@ pd-objects = $(call objects,native,$(filter %.c,$(filter-out %/cpu.c %/printf.c,
 $(B)/native/tests/unit/pd/test_mux: $(call pd-objects,mux)
 $(B)/native/tests/unit/pd/test_timer: $(call pd-objects,timer)
 $(B)/native/tests/unit/pd/test_entropy: $(call pd-objects,entropy)
+$(B)/native/tests/unit/pd/test_switch: $(call pd-objects,switch)
 $(B)/native/tests/unit/pd/test_storage: $(call pd-objects,storage)
 $(filter $(B)/native/tests/unit/pd/%,$(UNIT_BIN)): %: %.c.o $(NATIVE_LIB)
 	$(CC) $(SANITIZE) -Wl,--allow-multiple-definition $(filter %.o,$^) $(NATIVE_LIB) -lcmocka -lfdt -o $@
@@ -280,6 +283,7 @@ install: $(AARCH64_LIB) $(BARE_ELF) $(PROBE_BIN) $(MICROKIT_ELFS) ## Into DESTDI
 		>$(INSTALLED)/lib/pkgconfig/vessel.pc
 	@$(call put,vessel.mk,share/vessel)
 	@$(call put,host/common/*.[chS],share/vessel/host/common)
+	@$(call put,host/net/*.[ch],share/vessel/host/net)
 	@$(call put,host/microkit/*.[ch] host/microkit/link.ld,share/vessel/host/microkit)
 	@$(call put,tools/vessel/*.py,share/vessel/tools/vessel)
 	@$(call put,tools/vessel/hosts/*.py,share/vessel/tools/vessel/hosts)

@@ -25,7 +25,7 @@ vessel-files = $(patsubst $(VESSEL)%,%,$(wildcard $(addprefix $(VESSEL),$(1))))
 VESSEL_DIRS := core irqchip pci virtio devices machine arch/aarch64
 VESSEL_SRC := $(call vessel-files,$(addsuffix /*.c,$(VESSEL_DIRS)))
 VESSEL_MICROKIT_SRC := $(filter-out host/microkit/main.c, \
-	$(call vessel-files,host/common/*.c host/common/*.S host/microkit/*.c))
+	$(call vessel-files,host/common/*.c host/common/*.S host/net/*.c host/microkit/*.c))
 VESSEL_INCLUDE := $(wildcard $(addprefix $(VESSEL),include arch/aarch64/include ../../include)) \
 	$(VESSEL)host/microkit/include
 

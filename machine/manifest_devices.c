@@ -8,6 +8,7 @@
 #include <libfdt.h>
 
 #include <vmm/bits.h>
+#include <vmm/manifest_host.h>
 
 #define DISK_ALIGN 4096u
 #define CONTENT_ALIGN 4096u
@@ -18,6 +19,7 @@ struct reader {
     const void *fdt;
     int node;
     size_t network_count;
+    bool links; /* Read network cards and sockets only. */
     struct vmm_diag *diag;
 };
 
@@ -231,6 +233,11 @@ static unsigned count_kind(const struct vmm_vm_desc *desc, enum vmm_device_kind 
     return n;
 }
 
+static bool wanted(const struct reader *r, size_t kind)
+{
+    return !r->links || kind == VMM_DEVICE_NET || kind == VMM_DEVICE_VSOCK;
+}
+
 static enum vmm_err read_device(const struct reader *r, struct vmm_vm_desc *desc)
 {
     const char *name = fdt_get_name(r->fdt, r->node, NULL);
@@ -241,6 +248,9 @@ static enum vmm_err read_device(const struct reader *r, struct vmm_vm_desc *desc
     if (kind == ARRAY_SIZE(kinds)) {
         return vmm_fail(r->diag, VMM_ERR_UNSUPPORTED, "%.32s: no such kind of device",
                         name != NULL ? name : "?");
+    }
+    if (!wanted(r, kind)) {
+        return VMM_OK;
     }
     if (desc->device_count == VMM_MAX_DEVICES) {
         return vmm_fail(r->diag, VMM_ERR_FORMAT, "%.32s: more than %d devices", name,
@@ -256,22 +266,55 @@ static enum vmm_err read_device(const struct reader *r, struct vmm_vm_desc *desc
     return err;
 }
 
-enum vmm_err vmm_manifest_devices(const struct vmm_manifest *manifest, int node,
-                                  struct vmm_vm_desc *desc, struct vmm_diag *diag)
+static enum vmm_err read_devices(struct reader *r, int vm, struct vmm_vm_desc *desc)
 {
-    struct reader r = { &manifest->pack, manifest->pack.data, 0, manifest->network_count, diag };
-
-    fdt_for_each_subnode(r.node, r.fdt, node)
+    fdt_for_each_subnode(r->node, r->fdt, vm)
     {
-        const char *name = fdt_get_name(r.fdt, r.node, NULL);
+        const char *name = fdt_get_name(r->fdt, r->node, NULL);
         enum vmm_err err = VMM_OK;
 
         if (name == NULL || strcmp(name, VMM_PASSTHROUGH_NODE) != 0) {
-            err = read_device(&r, desc);
+            err = read_device(r, desc);
         }
         if (err != VMM_OK) {
             return err;
         }
     }
     return VMM_OK;
+}
+
+enum vmm_err vmm_manifest_devices(const struct vmm_manifest *manifest, int node,
+                                  struct vmm_vm_desc *desc, struct vmm_diag *diag)
+{
+    struct reader r = {
+        .pack = &manifest->pack,
+        .fdt = manifest->pack.data,
+        .network_count = manifest->network_count,
+        .diag = diag,
+    };
+
+    return read_devices(&r, node, desc);
+}
+
+enum vmm_err vmm_manifest_links(const struct vmm_manifest *manifest, size_t index,
+                                struct vmm_vm_desc *desc, struct vmm_diag *diag)
+{
+    struct reader r = {
+        .pack = &manifest->pack,
+        .fdt = manifest->pack.data,
+        .network_count = manifest->network_count,
+        .links = true,
+        .diag = diag,
+    };
+    int node;
+
+    *desc = (struct vmm_vm_desc) { 0 };
+    if (index >= manifest->vm_count) {
+        return vmm_fail(diag, VMM_ERR_INVALID, "there is no VM %zu", index);
+    }
+    node = fdt_first_subnode(r.fdt, fdt_path_offset(r.fdt, "/vms"));
+    for (size_t i = 0; i < index; i++) {
+        node = fdt_next_subnode(r.fdt, node);
+    }
+    return read_devices(&r, node, desc);
 }

@@ -33,6 +33,11 @@ PATCHED uint64_t vessel_uart_irq = MK_NO_CHANNEL;
 PATCHED uint64_t vessel_port = 0;
 PATCHED uint64_t vessel_port_channel = MK_NO_CHANNEL;
 
+/** What the VM's cards and its sockets share with the domain of the networks (struct net_lanes),
+ * NET_LANES_SIZE apart, in the manifest's order; and its channel. */
+PATCHED uint64_t vessel_links = 0;
+PATCHED uint64_t vessel_links_channel = MK_NO_CHANNEL;
+
 /** The board's PL031, read only; 0: the date is not known. */
 PATCHED uint64_t vessel_rtc = 0;
 

@@ -73,7 +73,8 @@ struct mk_vm {
     bool reply;            /**< The fault that is being handled will be replied to, */
     seL4_Word reply_words; /**< with so many words, which are in the message already. */
     bool ended;            /**< The VM's end was reported. */
-    bool tell;             /**< The mux has to be notified before we rest. */
+    bool tell;             /**< The mux has to be notified before we rest, */
+    bool net_tell;         /**< and the networks. */
     unsigned lr_count;     /**< The kernel's list registers. */
     struct mk_vcpu vcpu[VMM_MAX_VCPUS];
     struct mk_event event[MK_MAX_EVENTS];
@@ -104,6 +105,8 @@ extern uint64_t vessel_rtc;
 extern uint64_t vessel_timer_irq;
 extern uint64_t vessel_timer;
 extern uint64_t vessel_entropy;
+extern uint64_t vessel_links;
+extern uint64_t vessel_links_channel;
 extern uint64_t vessel_panic_config;
 extern uint64_t vessel_panic;
 extern uint64_t vessel_panic_paddr;
@@ -166,6 +169,19 @@ VMM_MUST_CHECK enum vmm_err mk_entropy_open(void *cookie, struct vmm_virtio_rng 
 /** As struct vmm_backends wants it. */
 VMM_MUST_CHECK enum vmm_err mk_disk_open(void *cookie, const struct vmm_disk_desc *desc,
                                          struct vmm_block *backend, struct vmm_diag *diag);
+
+/* net.c */
+/** No cards, no sockets. */
+void mk_net_init(void);
+/** As struct vmm_backends wants them. */
+VMM_MUST_CHECK enum vmm_err mk_net_open(void *cookie, const struct vmm_device_desc *desc,
+                                        struct vmm_net *backend, struct vmm_diag *diag);
+VMM_MUST_CHECK enum vmm_err mk_vsock_open(void *cookie, const struct vmm_device_desc *desc,
+                                          struct vmm_vsock *backend, struct vmm_diag *diag);
+/** The domain of the networks has notified. */
+void mk_net_event(void);
+/** The end of every event, if mk.net_tell. */
+void mk_net_settle(void);
 
 /* storage.c */
 /**

@@ -4,8 +4,12 @@
 
 enum vmm_err mk_virtio_add(struct vmm_diag *diag)
 {
-    static const struct vmm_backends backends = { .entropy = mk_entropy_open,
-                                                  .block = mk_disk_open };
+    static const struct vmm_backends backends = {
+        .entropy = mk_entropy_open,
+        .net = mk_net_open,
+        .vsock = mk_vsock_open,
+        .block = mk_disk_open,
+    };
     size_t size = vmm_machine_virtio_size(&mk.machine.desc);
 
     if (size > sizeof(mk.virtio)) {

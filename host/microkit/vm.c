@@ -86,6 +86,7 @@ struct vmm_machine *vmm_microkit_init(void)
     mk = (struct mk_vm) { .lr_count = mk_lr_probe(0) };
     connect();
     mk_console_init();
+    mk_net_init();
     mk_timer_init();
     if (vessel_timer_irq == MK_NO_CHANNEL && vessel_timer == MK_NO_CHANNEL) {
         vmm_fail(&diag, VMM_ERR_INVALID, "the system description gives no timer");
@@ -99,6 +100,9 @@ struct vmm_machine *vmm_microkit_init(void)
 
 static void tell(void)
 {
+    if (mk.net_tell) {
+        mk_net_settle();
+    }
     if (mk.tell) {
         mk_console_settle();
     }
@@ -173,6 +177,8 @@ bool vmm_microkit_notified(microkit_channel channel)
         event->fn(event->cookie);
     } else if (channel == vessel_uart_irq || channel == vessel_port_channel) {
         mk_console_event();
+    } else if (channel == vessel_links_channel) {
+        mk_net_event();
     } else if (channel == vessel_timer_irq || channel == vessel_timer) {
         mk_timer_irq();
     } else {

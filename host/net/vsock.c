@@ -41,7 +41,21 @@ static struct vsock_port *find(const struct vsock_router *router, uint64_t cid)
             return router->port[i];
         }
     }
-    return NULL;
+    return router->beyond;
+}
+
+/* Data comes with RW only. */
+bool vsock_sane(const struct vmm_vsock_header *header, uint64_t cid, uint32_t len)
+{
+    return header->src_cid == cid && header->dst_cid != cid && header->len <= VMM_VSOCK_DATA_MAX &&
+           header->len <= len - VMM_VSOCK_HEADER_SIZE &&
+           (header->op == VMM_VSOCK_RW || header->len == 0);
+}
+
+bool vsock_known(const struct vmm_vsock_header *header)
+{
+    return (header->type == VMM_VSOCK_STREAM || header->type == VMM_VSOCK_SEQPACKET) &&
+           header->op >= VMM_VSOCK_REQUEST && header->op <= VMM_VSOCK_CREDIT_REQUEST;
 }
 
 static bool stalled(const struct vsock_port *port)
@@ -65,7 +79,7 @@ enum vsock_result vsock_route(struct vsock_port *from, const struct vmm_vsock_he
     struct vsock_port *to = find(from->router, header->dst_cid);
     enum vsock_result result;
 
-    if (to == NULL) {
+    if (to == NULL || to == from) {
         return VSOCK_GONE;
     }
     result = to->ops->deliver(to, header, data);

@@ -61,6 +61,7 @@ struct vsock_router {
     struct host_lock lock;
     unsigned port_count;
     struct vsock_port *port[VSOCK_PORTS];
+    struct vsock_port *beyond; /**< Takes what is for none of them; NULL: nobody does. */
 };
 
 /** Add a port, zeroed but for `ops`, `owner` and `cid`; before any packet. false: there are too
@@ -74,6 +75,13 @@ enum vsock_result vsock_route(struct vsock_port *from, const struct vmm_vsock_he
 
 /** With the lock held: the port has room again. */
 void vsock_wake(struct vsock_port *port);
+
+/** Is this what a packet of `len` bytes in all must be to be passed on, or answered at all: from
+ * `cid`, as long as it says? */
+bool vsock_sane(const struct vmm_vsock_header *header, uint64_t cid, uint32_t len);
+
+/** Has it a type and an operation that there are? */
+bool vsock_known(const struct vmm_vsock_header *header);
 
 /** The answer to a packet: from its receiver to its sender, without data. */
 struct vmm_vsock_header vsock_answer(const struct vmm_vsock_header *header, enum vmm_vsock_op op);

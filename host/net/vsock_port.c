@@ -108,21 +108,6 @@ static void reply_rst(struct vsock_vm_port *p, const struct vmm_vsock_header *he
 
 /* --- From the guest --------------------------------------------------------------------- */
 
-/* What a packet must be to be passed on, or answered at all: from this guest, as long as it says.
- * Data comes with RW only. */
-static bool sane(const struct vsock_vm_port *p, const struct vmm_vsock_header *header, uint32_t len)
-{
-    return header->src_cid == p->port.cid && header->dst_cid != p->port.cid &&
-           header->len <= VMM_VSOCK_DATA_MAX && header->len <= len - VMM_VSOCK_HEADER_SIZE &&
-           (header->op == VMM_VSOCK_RW || header->len == 0);
-}
-
-static bool known(const struct vmm_vsock_header *header)
-{
-    return (header->type == VMM_VSOCK_STREAM || header->type == VMM_VSOCK_SEQPACKET) &&
-           header->op >= VMM_VSOCK_REQUEST && header->op <= VMM_VSOCK_CREDIT_REQUEST;
-}
-
 static void ask_for_time(const struct vsock_vm_port *p)
 {
     if (p->signal_at != NULL) {
@@ -136,7 +121,7 @@ static void ask_for_time(const struct vsock_vm_port *p)
 static bool route(struct vsock_vm_port *p, const struct vmm_vsock_header *header,
                   struct net_cursor data)
 {
-    switch (known(header) ? vsock_route(&p->port, header, data) : VSOCK_GONE) {
+    switch (vsock_known(header) ? vsock_route(&p->port, header, data) : VSOCK_GONE) {
     case VSOCK_FULL:
         __atomic_store_n(&p->refused, true, __ATOMIC_RELEASE);
         ask_for_time(p);
@@ -163,7 +148,8 @@ static bool transmit(void *cookie, const struct vmm_seg *segment, size_t count, 
         return false;
     }
     p->budget -= size + VSOCK_PACKET_COST;
-    if (!net_cursor_read(&data, &header, sizeof(header)) || !sane(p, &header, len)) {
+    if (!net_cursor_read(&data, &header, sizeof(header)) ||
+        !vsock_sane(&header, p->port.cid, len)) {
         p->port.dropped++;
         return true;
     }

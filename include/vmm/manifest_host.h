@@ -11,6 +11,15 @@
 /** The key that leads to the multiplexer if the manifest names none: Ctrl-]. */
 #define VMM_HOST_ESCAPE 0x1du
 
+/**
+ * Read the network cards and the sockets of VM `index`, and nothing else of it: for whom the
+ * networks are, but not the VMs. `desc` is zero but for `device` and `device_count`.
+ * @retval VMM_ERR_INVALID index is not below vm_count.
+ * @retval VMM_ERR_FORMAT  A property is missing, malformed or out of range; `diag` names it.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_manifest_links(const struct vmm_manifest *manifest, size_t index,
+                                               struct vmm_vm_desc *desc, struct vmm_diag *diag);
+
 /** How the host's serial line is used. */
 struct vmm_host_desc {
     bool framed;    /**< For a program at its other end; else for a person. */

@@ -289,6 +289,12 @@ void microkit_deferred_notify(microkit_channel channel)
     microkit_signal_cap = 0;
 }
 
+/* Only debug kernels have it. */
+void microkit_dbg_puts(const char *s)
+{
+    (void)s;
+}
+
 _Noreturn void microkit_internal_crash(seL4_Error error)
 {
     (void)error;

@@ -149,4 +149,5 @@ void microkit_notify(microkit_channel channel);
 void microkit_deferred_notify(microkit_channel channel);
 void microkit_irq_ack(microkit_channel channel);
 void microkit_deferred_irq_ack(microkit_channel channel);
+void microkit_dbg_puts(const char *s);
 _Noreturn void microkit_internal_crash(seL4_Error error);

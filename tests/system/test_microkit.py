@@ -253,6 +253,57 @@ def test_virtio_on_pci(run, build, tmp_path):
     assert guest.ended() == 0
 
 
+LAN = """
+gic = 2
+memory = "256M"
+kernel = "{build}/guest/vmlinuz"
+initrd = "{build}/guest/vsock.cpio.gz"
+net = [{{ network = "lan", check_source = true }}]
+"""
+SERVE = (
+    "ip addr add 10.1.0.1/24 dev eth0; ip link set eth0 up; mkdir /www; "
+    "dd if=/dev/urandom of=/www/big bs=1M count=16; httpd -h /www; "
+    "/vsock-test serve 1 & /vsock-test serve 5 &"
+)
+FETCH = (
+    "ip addr add 10.1.0.2/24 dev eth0; ip link set eth0 up; "
+    "until wget -q -O /dev/null http://10.1.0.1/big; do sleep 1; done; "
+    "wget -q -O - http://10.1.0.1/big | sha256sum"
+)
+
+
+def test_networks_and_sockets(run, build, tmp_path):
+    """Two VMs over the switch's protection domain, and its echo; one of them is restarted."""
+    system = tmp_path / "lan.toml"
+    vm = LAN.format(build=build)
+    system.write_text(
+        f"[network.lan]\n[vm.server]{vm}vsock = {{ cid = 3 }}\n"
+        f"cmdline = 'console=ttyAMA0 vessel.run=\"{SERVE}\"'\n"
+        f"[vm.client]{vm}vsock = {{ cid = 4 }}\n"
+        f"cmdline = 'console=ttyAMA0 vessel.run=\"{FETCH}\"'\n"
+    )
+    guest = run(*ON_SEL4[:2], system)
+    guest.expect(r"client.* ([0-9a-f]{64})  -")
+    received = guest.match[1]
+    guest.expect(r"client.*vessel:~# ")
+    guest.sendline("sha256sum /www/big")
+    guest.expect(rf"server.* {received}  /www/big")
+    guest.send(f"{ESCAPE}1")
+    for to in (2, 3):
+        for kind in (1, 5):
+            guest.sendline(f"/vsock-test {to} {kind}; echo to {to} ty''pe {kind}: $?")
+            guest.expect(rf"to {to} type {kind}: (\d+)")
+            assert guest.match[1] == "0"
+    guest.send(f"{ESCAPE}crestart server\r")
+    guest.expect(r"server.*vessel:~# ")
+    guest.sendline("wget -q -O - http://10.1.0.1/big | wc -c")
+    guest.expect(str(16 << 20))
+    for vm in (1, 0):
+        guest.send(f"{ESCAPE}{vm}")
+        guest.sendline("poweroff -f")
+    assert guest.ended() == 0
+
+
 def test_own_vmm(top, build, tmp_path, spawn, monkeypatch):
     """examples/own-vmm: a native component rings the bell of a device that is not Vessel's."""
     monkeypatch.setenv("VESSEL_BUILD", str(build))

@@ -39,7 +39,10 @@ def sdk(sandbox: Sandbox) -> Path:
         built = sandbox.path.parent / "build" / "microkit" / BOARD / config
         for file in (
             root / "board" / BOARD / config / "lib/libmicrokit.a",
-            *(built / f"vessel-{name}.elf" for name in ("vmm", "mux", "timer", "entropy")),
+            *(
+                built / f"vessel-{name}.elf"
+                for name in ("vmm", "mux", "timer", "entropy", "switch")
+            ),
         ):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text("program")
@@ -66,6 +69,7 @@ def test_what_is_left(sandbox: Sandbox, sdk: Path) -> None:
     assert left == {
         *("loader.img", "system.pack", "system.xml", "system.manifest"),
         *("vessel-vmm.elf", "vessel-mux.elf", "vessel-timer.elf", "vessel-entropy.elf"),
+        "vessel-switch.elf",
     }
     called = (sdk / "bin/called").read_text()
     assert f"--board {BOARD} --config release" in called
@@ -113,12 +117,64 @@ def test_disks_in_memory(sandbox: Sandbox, sdk: Path) -> None:
     assert mapped.get("setvar_size") == "vessel_ramdisks_size"
 
 
+LAN = f"""[network.lan]
+{VM}net = [{{ network = "lan" }}]
+vsock = {{ cid = 3 }}
+"""
+
+
+def test_networks(sandbox: Sandbox, sdk: Path) -> None:
+    """A link for each card and for sockets, of its VM and the switch only, in one order."""
+    more = 'net = [{ network = "lan" }, { network = "lan", isolated = true }]\n'
+    third = VM.replace("debian", "third")
+    result = build(sandbox, LAN + VM.replace("debian", "other") + more + third)
+    assert (result.status, result.errors) == (0, [])
+    root = system(sandbox)
+    maps = {}
+    for pd in root.iter("protection_domain"):
+        found = [m for m in pd.findall("map") if m.get("mr").split("_")[-1][:3] in ("net", "vso")]
+        places = [int(m.get("vaddr"), 16) for m in found]
+        assert places == [0x8C_0000_0000 + i * 0x20_0000 for i in range(len(found))]
+        maps[pd.get("name")] = [m.get("mr") for m in found]
+        assert [m.get("setvar_vaddr") for m in found[:1]] == ["vessel_links"][: len(found)]
+    own = {"debian": ["debian_net0", "debian_vsock"], "other": ["other_net0", "other_net1"]}
+    assert maps.pop("vessel_switch") == own["debian"] + own["other"]
+    assert {name: found for name, found in maps.items() if found} == own
+    ends = {
+        tuple((end.get("pd"), end.get("id")) for end in channel)
+        for channel in root.iter("channel")
+        if channel[0].get("pd") == "vessel_switch"
+    }
+    assert ends == {
+        (("vessel_switch", "0"), ("debian", "13")),
+        (("vessel_switch", "1"), ("other", "13")),
+    }
+    used = [(end.get("pd"), end.get("id")) for end in root.iter("end")]
+    assert len(used) == len(set(used))
+    # A VM alone in its pack has the address that it has among all.
+    macs = [
+        bytes(fdt.getprop(fdt.path_offset("/vms/vm@0/net@0"), "mac"))
+        for fdt in (
+            libfdt.Fdt((sandbox.path / "out" / f"{name}.pack").read_bytes())
+            for name in ("debian", "other")
+        )
+    ]
+    assert macs == [bytes.fromhex("02766d000000"), bytes.fromhex("02766d000100")]
+
+
+def test_no_way_out(sandbox: Sandbox, sdk: Path) -> None:
+    result = build(sandbox, f'{LAN}[network.out]\nuplink = "user"\n')
+    line = "system.toml: network.out.uplink: this host has no driver for the way out"
+    assert result.status == 2
+    assert result.errors[0].startswith(line)
+
+
 def test_symbols_are_the_programs(sandbox: Sandbox, sdk: Path) -> None:
     """Each symbol that is set exists in the program that it is set in."""
-    two = VM + VM.replace("debian", "other")
+    two = LAN + VM.replace("debian", "other")
     host = Path(__file__).parents[2] / "host/microkit"
     config = (host / "config.c").read_text()
-    own = {name: (host / f"{name}/main.c").read_text() for name in ("mux", "entropy")}
+    own = {name: (host / f"{name}/main.c").read_text() for name in ("mux", "entropy", "switch")}
     keys = ("setvar_vaddr", "setvar_id", "setvar_prefill_size", "setvar_size", "symbol")
     seen = set()
     more = 'rng = true\ndisk = [{ ram = "4K" }]\n'
@@ -131,7 +187,7 @@ def test_symbols_are_the_programs(sandbox: Sandbox, sdk: Path) -> None:
             source = config + own.get(pd.get("name").removeprefix("vessel_"), "")
             assert all(f"uint64_t {symbol} =" in source for symbol in symbols)
             seen |= symbols
-    assert len(seen) == 22
+    assert len(seen) == 24
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ class Description:
 
     def only(self, name: str) -> "Description":
         """The same with the VM `name` alone."""
-        vm = {name: self.system.vm[name]}
+        vm = {name: links.addressed(self.system, name)}
         return replace(self, system=self.system.model_copy(update={"vm": vm}))
 
     def with_gic(self, version: int) -> "Description":

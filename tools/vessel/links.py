@@ -5,7 +5,7 @@ import difflib
 from collections.abc import Callable, Iterator
 
 from vessel.errors import InputError, Problem, Reason
-from vessel.schema import Net, System
+from vessel.schema import Net, System, Vm
 
 Loc = tuple[str | int, ...]
 Error = Callable[[Loc, Reason], InputError]
@@ -23,6 +23,16 @@ def cards(system: System) -> Iterator[tuple[Loc, Net, bytes]]:
     for n, (name, vm) in enumerate(system.vm.items()):
         for i, card in enumerate(vm.net):
             yield ("vm", name, "net", i), card, address(n, i, card)
+
+
+def addressed(system: System, name: str) -> Vm:
+    """The VM with the address of each card in its key, whatever becomes of the other VMs."""
+    nets = [
+        card.model_copy(update={"mac": mac.hex(":")})
+        for (_, vm, *_), card, mac in cards(system)
+        if vm == name
+    ]
+    return system.vm[name].model_copy(update={"net": nets})
 
 
 def _check_network(system: System, card: Net) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vessel import files, passthrough, tree
 from vessel.description import Description
 from vessel.errors import InputError, Problem, ToolError
-from vessel.hosts import sddf_blk, sysdesc
+from vessel.hosts import networks, sddf_blk, sysdesc
 from vessel.hosts.bare import quote
 from vessel.hosts.boards import BOARDS, Board
 from vessel.hosts.sddf import PROGRAMS as SDDF_PROGRAMS
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 CONFIGS = ("debug", "release", "smp-debug", "smp-release")
 IMAGE = "loader.img"
 PACK = "system.pack"
-VMM, MUX, TIMER, ENTROPY = PROGRAMS = tuple(
-    f"vessel-{name}.elf" for name in ("vmm", "mux", "timer", "entropy")
+VMM, MUX, TIMER, ENTROPY, SWITCH = PROGRAMS = tuple(
+    f"vessel-{name}.elf" for name in ("vmm", "mux", "timer", "entropy", "switch")
 )
 MANIFEST = "system.manifest"
 SYSTEM = "system.xml"
@@ -74,13 +74,10 @@ class Microkit:
                 text = f"GICv{vm.gic}, but {self.board_name} has a GICv{self.board.gic}"
                 where = origin.where(("vm", name, "gic"))
                 problems.append(Problem(where, text, f"use {self.board.gic}"))
-            for key in ("net", "vsock"):
-                if getattr(vm, key):
-                    text = "this host has no network between VMs yet"
-                    problems.append(Problem(origin.where(("vm", name, key)), text))
             if vm.rng and self.board.virtio is None:
                 text = f"{self.board_name} has no source of entropy"
                 problems.append(Problem(origin.where(("vm", name, "rng")), text))
+        problems += networks.limits(description)
         problems += sddf_blk.limits(description, self.board, sddf=self.sddf)
         return problems
 
@@ -110,7 +107,8 @@ class Microkit:
         stores = self._stores(description)
         if stores.stores:
             stores.configure(self._sddf_programs(sddf_blk.PROGRAMS), out)
-        names = Files(packs, MANIFEST, VMM, MUX, TIMER, ENTROPY, self.sddf, stores)
+        programs = (VMM, MUX, TIMER, ENTROPY, SWITCH)
+        names = Files(packs, MANIFEST, *programs, self.sddf, stores)
         (out / MANIFEST).write_bytes(outline(description))
         (out / SYSTEM).write_text(sysdesc.write(description, self.board, self._cores, names))
         self._call(tool, out)

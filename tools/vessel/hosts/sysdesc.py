@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vessel import passthrough
 from vessel.description import Description
-from vessel.hosts import sddf, sddf_blk
+from vessel.hosts import networks, sddf, sddf_blk
 from vessel.hosts.boards import Board, Device
 from vessel.passthrough import Devices
 from vessel.schema import BLOCK, PAGE, Region, Vm
@@ -29,6 +29,7 @@ PORT_SIZE = 0x8000  # MK_PORT_SIZE
 TIMER_PRIORITY = 140
 ENTROPY_PRIORITY = 138
 VMM_PRIORITY = 130
+SWITCH_PRIORITY = 124
 MUX_PRIORITY = 120
 # A disk's virtualiser waits for its driver, and a VMM for both, as they start.
 BLK_DRIVER_PRIORITY, BLK_VIRT_PRIORITY = 136, 135
@@ -47,6 +48,7 @@ UART_CHANNEL = 1
 TIMER_CHANNEL = 2
 MUX_CHANNEL = 3
 ENTROPY_CHANNEL = 12
+LINKS_CHANNEL = 13
 FORWARD_CHANNEL = 16  # MK_FORWARD_CHANNEL
 # The mux's, the timer's and the source of entropy's: VM N's is N, and their own interrupt is
 IRQ_CHANNEL = 61
@@ -62,6 +64,7 @@ class Files:
     mux: str
     timer: str
     entropy: str
+    switch: str
     sddf: bool
     stores: sddf_blk.Plan
 
@@ -248,6 +251,7 @@ def _vmm(system: _System, description: Description, name: str, files: Files) -> 
         d.pd.set("smc", "true")
     _pack(d, name, files.packs[name])
     _ramdisks(d, name, vm)
+    _map_links(d, [link for link in networks.links(description) if link.vm == name])
     guest = _guest(d, name, vm, cores)
     _common_devices(d, guest, devices)
     _pass(d, guest, devices)
@@ -304,18 +308,45 @@ def _serial(mux: _Domain) -> None:
         )
 
 
-def _mux(system: _System, files: Files, vmms: list[_Domain]) -> None:
-    comment = "The UART, shared by the consoles, the log and the control of all VMs."
-    program = sddf.MUX if files.sddf else files.mux
-    d = _Domain(system, "vessel_mux", program, MUX_PRIORITY, comment)
-    manifest = system.region(
-        "manifest", "The manifest of all VMs, without images.", prefill_path=files.manifest
-    )
+def _map_manifest(d: _Domain, files: Files) -> None:
+    comment = "The manifest of all VMs, without images."
+    manifest = d.system.region("manifest", comment, prefill_path=files.manifest)
     symbols = {
         "setvar_vaddr": "vessel_manifest",
         "setvar_prefill_size": "vessel_manifest_size",
     }
     d.map(manifest, PACK_AT, "r", **symbols)
+
+
+def _map_links(d: _Domain, links: list[networks.Link]) -> None:
+    """One behind the other."""
+    for i, link in enumerate(links):
+        size = {"size": hex(networks.LINK_SIZE), "page_size": hex(BLOCK)}
+        region = d.system.region(link.region, f"Between {link.vm} and the networks.", **size)
+        first = {"setvar_vaddr": "vessel_links"} if i == 0 else {}
+        d.map(region, networks.LINKS_AT + i * networks.LINK_SIZE, "rw", **first)
+
+
+def _switch(system: _System, description: Description, files: Files) -> None:
+    links = networks.links(description)
+    comment = "Networks and sockets between the VMs."
+    d = _Domain(system, "vessel_switch", files.switch, SWITCH_PRIORITY, comment)
+    _map_manifest(d, files)
+    _map_links(d, links)
+    for i, name in enumerate(description.system.vm):
+        own = [link for link in links if link.vm == name]
+        if own:
+            system.channel(
+                {"pd": d.name, "id": str(i)},
+                {"pd": name, "id": str(LINKS_CHANNEL), "setvar_id": "vessel_links_channel"},
+            )
+
+
+def _mux(system: _System, files: Files, vmms: list[_Domain]) -> None:
+    comment = "The UART, shared by the consoles, the log and the control of all VMs."
+    program = sddf.MUX if files.sddf else files.mux
+    d = _Domain(system, "vessel_mux", program, MUX_PRIORITY, comment)
+    _map_manifest(d, files)
     if files.sddf:
         _serial(d)
     else:
@@ -405,6 +436,8 @@ def write(description: Description, board: Board, cores: int, files: Files) -> s
         _timer(system, files, vmms)
         _mux(system, files, vmms)
     _entropy(system, description, files)
+    if networks.links(description):
+        _switch(system, description, files)
     for store in files.stores.stores:
         _store(system, files.stores, store, {vmm.name: vmm for vmm in vmms})
     return system.text()
