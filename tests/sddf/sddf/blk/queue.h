@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A double of sDDF 0.7's block class, as far as host/microkit/sddf uses it: two rings, whose head
- * and tail count without end. Written from sDDF's documentation; layouts are this file's own.
+ * and tail count without end. Names and their meaning are sDDF's, layouts and code this file's own.
  */
 #pragma once
 
