@@ -339,7 +339,10 @@ prove: $(DEPS) ## CBMC proofs; fetches CBMC
 run: all ## Boot the default guest: an interactive shell
 	@./vessel run $(ARGS)
 
-bench: all $(if $(MICROKIT_SDK),microkit) $(B)/payload/bench.elf $(B)/payload/count.elf $(B)/guest/bench.cpio.gz ## Instructions per exit, boot ratio, idle share
+$(B)/share.so: bench/share.c | $(DEPS)
+	clang -std=c17 $(WARN) -O2 -shared -fPIC -fvisibility=hidden $< -o $@
+
+bench: all $(if $(MICROKIT_SDK),microkit $(B)/share.so) $(B)/payload/bench.elf $(B)/payload/count.elf $(B)/guest/bench.cpio.gz ## Instructions per exit, boot ratio, idle share
 	@$(PY) bench/run.py
 
 clean: ## Remove what was built, keep what was downloaded

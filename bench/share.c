@@ -37,6 +37,7 @@ void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, i
                                                 uint64_t value);
 
 EXPORT int qemu_plugin_version = 1;
+EXPORT int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc, char **argv);
 
 enum { KERNEL, VMM, GUEST, PLACES };
 
@@ -82,7 +83,7 @@ static void report(uint64_t id, void *cookie)
     fflush(stderr);
 }
 
-EXPORT int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc, char **argv)
+int qemu_plugin_install(uint64_t id, const struct qemu_info *info, int argc, char **argv)
 {
     (void)info;
     (void)argc;
