@@ -94,7 +94,7 @@ CASES = {
         "vm.debian.disk[0].file: initrd: is smaller than a sector",
     ),
     "disk used twice": (
-        VM + 'disk = [{ file = "kernel" }, { file = "../work/kernel", readonly = true }]',
+        VM + 'disk = [{ file = "kernel" }, { file = "../demo/kernel", readonly = true }]',
         "vm.debian.disk[1]: kernel: is vm.debian.disk[0] as well; "
         "give each a partition of its own, or readonly = true",
     ),
@@ -114,6 +114,22 @@ CASES = {
     "log": (
         VM + '[host]\nlog = "warning"',
         'host.log: the string "warning" is not possible here; did you mean "warn"?',
+    ),
+    "escape": (
+        VM + '[host]\nescape = "a"',
+        'host.escape: the string "a" is not a control key; write "ctrl-]", "ctrl-a" ... or "none"',
+    ),
+    "switch": (
+        VM + '[host]\nescape = "ctrl-b"\nswitch = "ctrl-b"',
+        "host.switch: it is the escape key; choose another",
+    ),
+    "switch is the usual escape key": (
+        VM + '[host]\nswitch = "ctrl-a"',
+        "host.switch: it is the escape key; choose another",
+    ),
+    "colour": (
+        VM + 'colour = "gren"',
+        'vm.debian.colour: the string "gren" is not possible here; did you mean "green"?',
     ),
     "gic": (VM + "gic = 4", "vm.debian.gic: the number 4 is not possible here; use 2 or 3"),
     "gic string": (

@@ -118,6 +118,25 @@ def test_keys(typed: bytes, meanings: list[object]) -> None:
     ]
 
 
+def test_other_keys() -> None:
+    keys = Keys(escape=0x1D, switch=0x0E)
+    typed = b"\x01a\x0eb\x1dx\x1d\x0e\x1d\x1d\x1dc\x1d"
+    assert list(keys.feed(typed)) == [
+        *(b"\x01a", Key.NEXT, b"b", Key.LEAVE, b"\x0e", b"\x1d", Key.PROMPT, Key.PROMPT)
+    ]
+    assert keys.typed is None
+
+
+def test_no_keys() -> None:
+    assert list(Keys(escape=0).feed(b"\x01x\0c\x1d")) == [b"\x01x\0c\x1d"]
+
+
+def test_a_colour_of_its_own() -> None:
+    written = bytearray()
+    Screen(written.extend, ("a", "b"), True, {0: 5}).console(0, b"x\n")
+    assert bytes(written) == b"\033[36m[a]\033[0m x\n"
+
+
 def test_the_prompt_takes_a_bounded_line() -> None:
     keys = Keys()
     assert set(keys.feed(b"\x01c" + b"x" * 1000)) == {Key.PROMPT}

@@ -39,7 +39,7 @@ from vessel.errors import (
 )
 from vessel.hosts import BOARDS, CONFIGS, HOSTS, Host, Machine, Microkit
 from vessel.hosts.microkit import PACK
-from vessel.schema import BLOCK, format_size
+from vessel.schema import BLOCK, COLOURS, ESCAPE, format_size
 
 HOST = "bare"
 CPU_MODELS = ("cortex-a53", "cortex-a57", "cortex-a72", "max")
@@ -311,7 +311,7 @@ def _system_name(file: Path | None) -> str:
 def _session(
     desc: Description, control: Path | None, options: dict[str, Sequence[str]]
 ) -> session.Options:
-    names = list(desc.system.vm)
+    names, host = list(desc.system.vm), desc.system.host
     logs, servers, debuggers = (
         _by_vm(f"--{key.replace('_', '-')}", options[key], names)
         for key in ("console_log", "console_socket", "gdb")
@@ -319,6 +319,13 @@ def _session(
     return session.Options(
         system=_system_name(desc.origin.file),
         names=tuple(names),
+        escape=ESCAPE if host.escape is None else host.escape,
+        switch=host.switch or 0,
+        colours={
+            i: COLOURS.index(vm.colour)
+            for i, vm in enumerate(desc.system.vm.values())
+            if vm.colour is not None
+        },
         control=control,
         logs={vm: Path(value) for vm, value in logs.items()},
         sockets={vm: Path(value) for vm, value in servers.items()},

@@ -95,7 +95,8 @@ def _disk_places(vm: Vm, numbers: list[int], placed: Placed) -> list[devices.Pla
 
 def _host_node(fdt: libfdt.FdtSw, host: Host, serial: str) -> None:
     fdt.property_string("serial", serial)
-    fdt.property_u32("escape-key", host.escape)
+    if host.escape is not None:
+        fdt.property_u32("escape-key", host.escape)
 
 
 def _manifest(description: Description, placed: list[Placed], pack_size: int, serial: str) -> bytes:

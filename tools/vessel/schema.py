@@ -310,6 +310,11 @@ class Disk(Model):
         return self
 
 
+# In the order of ECMA-48, 8.3.117.
+COLOURS = ("red", "green", "yellow", "blue", "magenta", "cyan")
+Colour = Literal["red", "green", "yellow", "blue", "magenta", "cyan"]
+
+
 class Vm(Model):
     """One virtual machine."""
 
@@ -331,6 +336,7 @@ class Vm(Model):
     cmdline: Annotated[str, AfterValidator(_check_cmdline)] = ""
     transport: Literal["mmio", "pci"] = "mmio"
     console: Literal["pl011", "virtio"] = "pl011"
+    colour: Colour | None = None
     rng: bool = False
     cpu_pin: Annotated[list[CpuNumber], AfterValidator(_check_pins)] | None = None
     priority: Annotated[int, Field(ge=0, le=MAX_PRIORITY)] = 50
@@ -370,15 +376,25 @@ def _control_key(value: object) -> int:
     return ord(match[1].upper()) - 0x40
 
 
+ESCAPE = 0x01  # Ctrl-A, as in QEMU and screen: `vessel run`'s, unless the description has another.
+ControlKey = Annotated[int, BeforeValidator(_control_key)]
+
+
+def _check_switch(key: int | None, info: ValidationInfo) -> int | None:
+    escape = info.data.get("escape")
+    if key and key == (ESCAPE if escape is None else escape):
+        _reject("it is the escape key", "choose another")
+    return key
+
+
 class Host(Model):
     """What is not one VM's."""
 
     log: Literal["error", "warn", "info", "debug"] = "info"
     dtb: FilePath | None = None
     cpus: Annotated[int, Field(ge=1, le=MAX_CPUS)] | None = None
-    escape: Annotated[
-        int, BeforeValidator(_control_key), Field(default="ctrl-]", validate_default=True)
-    ]
+    escape: ControlKey | None = None
+    switch: Annotated[ControlKey | None, AfterValidator(_check_switch)] = None
 
 
 def _check_vms(vms: dict[str, Vm]) -> dict[str, Vm]:

@@ -3,7 +3,8 @@
 
 import asyncio
 import string
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 
 COLOURS = 6
 FIRST_COLOUR = 31  # ECMA-48, 8.3.117: red and on.
@@ -16,9 +17,19 @@ _TEXT = frozenset(string.printable.encode()) - set(b"\x0b\x0c")
 class Screen:
     """Writes to the terminal; only where two have something to say is a line broken."""
 
-    def __init__(self, write: Callable[[bytes], None], names: Sequence[str], colour: bool) -> None:
+    def __init__(
+        self,
+        write: Callable[[bytes], None],
+        names: Sequence[str],
+        colour: bool,
+        colours: Mapping[int, int] = MappingProxyType({}),
+    ) -> None:
+        """`colours` are those of VMs that have a certain one, 0 to COLOURS - 1."""
         self._write = write
-        self._prefixes = [self._prefix(i, name, colour) for i, name in enumerate(names)]
+        self._prefixes = [
+            self._prefix(colours.get(i, (i + 1) % COLOURS), name, colour)
+            for i, name in enumerate(names)
+        ]
         self._several = len(names) > 1
         self._owner: int | None = None  # The VM whose line is open.
         self._fresh = True  # The cursor is in an empty line.
@@ -28,8 +39,8 @@ class Screen:
         self._timer: asyncio.TimerHandle | None = None
 
     @staticmethod
-    def _prefix(index: int, name: str, colour: bool) -> bytes:
-        code = FIRST_COLOUR + (index + 1) % COLOURS
+    def _prefix(number: int, name: str, colour: bool) -> bytes:
+        code = FIRST_COLOUR + number
         text = f"\033[{code}m[{name}]\033[0m " if colour else f"[{name}] "
         return text.encode()
 

@@ -15,11 +15,21 @@ from vessel.endpoints import Console, Debugger, Server
 from vessel.errors import InputError, Problem, os_reason
 from vessel.frames import Frame, Kind
 from vessel.link import END_FAILED, END_OK, Control, Link
+from vessel.schema import ESCAPE
 from vessel.screen import Screen
-from vessel.terminal import Command, Key, Keys, Output, Select, make_raw, read_chunks
+from vessel.terminal import (
+    Command,
+    Key,
+    Keys,
+    Output,
+    Select,
+    key_name,
+    make_raw,
+    read_chunks,
+)
 
 END_TIMEOUT_S = 10
-HELP = "[Ctrl-A, then: x = leave, c = prompt, n or a digit = another VM's console, a = Ctrl-A]"
+HELP = "[{0}, then: x = leave, c = prompt, n or a digit = another VM's console, {0} = itself]"
 OWN_HELP = "console NAME    input to this VM's console\nquit            leave, and end all VMs\n"
 
 Address = tuple[str, int]
@@ -31,6 +41,9 @@ class Options:
 
     system: str  # The name under which `vessel ctl` finds it.
     names: tuple[str, ...]
+    escape: int = ESCAPE  # 0: no key.
+    switch: int = 0
+    colours: Mapping[int, int] = field(default_factory=dict)
     control: Path | None = None
     logs: Mapping[int, Path] = field(default_factory=dict)
     sockets: Mapping[int, Path] = field(default_factory=dict)
@@ -74,7 +87,10 @@ class Session:
         self._selected = next((c for c in self._consoles if c.on_terminal), None)
         self._several = sum(c.on_terminal for c in self._consoles) > 1
         self._screen = Screen(
-            self._output.write, options.names if self._several else (), os.isatty(1)
+            self._output.write,
+            options.names if self._several else (),
+            os.isatty(1),
+            options.colours,
         )
 
     def _open_server(self, server: Server, opened: ExitStack) -> Server:
@@ -169,7 +185,8 @@ class Session:
         writer.close()
 
     async def _read_terminal(self) -> None:
-        keys, patient = Keys(), not os.isatty(0)
+        keys = Keys(self._options.escape, self._options.switch)
+        patient = not os.isatty(0)
         async for data in read_chunks(0):
             for meaning in keys.feed(data):
                 await self._obey(meaning, keys, patient)
@@ -187,7 +204,7 @@ class Session:
             case Key.NEXT:
                 self._select_next()
             case Key.HELP:
-                self._screen.notice(HELP)
+                self._screen.notice(HELP.format(key_name(self._options.escape)))
             case Key.PROMPT:
                 self._screen.prompt(None if keys.typed is None else bytes(keys.typed))
             case Select(vm):

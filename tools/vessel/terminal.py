@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 
-ESCAPE = 0x01  # Ctrl-A, as in QEMU and screen.
+from vessel.schema import ESCAPE
+
 CHUNK = 4096  # POSIX's PIPE_BUF on Linux: what a pipe that polls writable takes at once.
 OUTPUT_LIMIT = 1 << 16
 CLOSE_TIMEOUT_S = 5
@@ -120,8 +121,13 @@ class Output:
             asyncio.get_running_loop().remove_writer(self._fd)
 
 
+def key_name(byte: int) -> str:
+    """A control key as people write it."""
+    return f"Ctrl-{chr(byte | 0x40)}"
+
+
 class Key(Enum):
-    """What the keys after Ctrl-A ask for."""
+    """What the keys after the escape key ask for."""
 
     LEAVE = auto()
     NEXT = auto()
@@ -144,9 +150,14 @@ class Command:
 
 
 class Keys:
-    """Sorts what is typed: into bytes for the console and what is meant for the tool."""
+    """Sorts what is typed: into bytes for the console and what is meant for the tool.
 
-    def __init__(self) -> None:
+    `escape` begins what is meant for the tool, `switch` alone means another VM; 0: no key does.
+    """
+
+    def __init__(self, escape: int = ESCAPE, switch: int = 0) -> None:
+        self._escape = escape
+        self._special = {escape, switch} - {0}
         self._escaped = False
         self.typed: bytearray | None = None  # At the prompt; None: there is none.
 
@@ -154,7 +165,7 @@ class Keys:
         """What the keys mean, in order."""
         plain = bytearray()
         for byte in data:
-            if self.typed is None and not self._escaped and byte != ESCAPE:
+            if self.typed is None and not self._escaped and byte not in self._special:
                 plain.append(byte)
                 continue
             if plain:
@@ -169,6 +180,8 @@ class Keys:
     def _key(self, byte: int) -> bytes | Key | Select | Command | None:
         if self.typed is not None:
             return self._at_prompt(self.typed, byte)
+        if not self._escaped and byte != self._escape:
+            return Key.NEXT
         if not self._escaped:
             self._escaped = True
             return None
@@ -176,6 +189,8 @@ class Keys:
         return self._after_escape(byte)
 
     def _after_escape(self, byte: int) -> bytes | Key | Select:
+        if byte in self._special:
+            return bytes([byte])
         match chr(byte):
             case "x":
                 return Key.LEAVE
@@ -184,7 +199,7 @@ class Keys:
                 return Key.PROMPT
             case "n":
                 return Key.NEXT
-            case "a" | "\x01":
+            case "a" if self._escape == ESCAPE:
                 return bytes([ESCAPE])
             case digit if digit in "0123456789":
                 return Select(int(digit))
@@ -194,7 +209,7 @@ class Keys:
         if byte in b"\r\n":
             self.typed = None
             return Command(typed.decode("ascii"))
-        if byte in (CTRL_C, CTRL_D, ESCAPE):
+        if byte in (CTRL_C, CTRL_D, self._escape):
             self.typed = None
         elif byte == CTRL_U:
             typed.clear()
