@@ -264,7 +264,7 @@ def _script(path: Path, text: str) -> None:
 
 def make_sandbox(tmp_path: Path) -> Sandbox:
     """A sandbox with a kernel, an initrd and a good system.toml."""
-    work = tmp_path / "work"
+    work = tmp_path / "demo"
     (work / "tmp").mkdir(parents=True)
     _script(tmp_path / "bin/qemu-system-aarch64", FAKE_QEMU)
     _script(tmp_path / "build/probe/vessel-probe", FAKE_PROBE)

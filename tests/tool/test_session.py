@@ -72,7 +72,7 @@ def ctl(sandbox: Sandbox, *args: object) -> Result:
 
 
 def control(sandbox: Sandbox) -> Path:
-    return sandbox.path / "tmp" / f"vessel-{os.getuid()}" / "work.sock"
+    return sandbox.path / "tmp" / f"vessel-{os.getuid()}" / "demo.sock"
 
 
 def test_pipes_carry_the_console_as_it_is(sandbox: Sandbox) -> None:
@@ -135,7 +135,7 @@ def test_ctl(sandbox: Sandbox) -> None:
     with tool(sandbox) as run:
         for args in (
             ["list"],
-            ["--socket", "work", "list"],
+            ["--socket", "demo", "list"],
             ["--socket", control(sandbox), "list"],
         ):
             result = ctl(sandbox, *args)
@@ -158,9 +158,9 @@ def test_ctl_with_several_systems_and_with_none(sandbox: Sandbox) -> None:
     with tool(sandbox) as one, tool(sandbox) as two:
         result = ctl(sandbox, "list")
         assert result.errors == [
-            "vessel: several systems are running (work-2, work); choose one with --socket"
+            "vessel: several systems are running (demo-2, demo); choose one with --socket"
         ]
-        assert ctl(sandbox, "--socket", "work-2", "list").status == 0
+        assert ctl(sandbox, "--socket", "demo-2", "list").status == 0
         two.leave()
         assert ctl(sandbox, "list").status == 0
         one.leave()
