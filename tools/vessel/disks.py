@@ -118,7 +118,8 @@ def numbers(description: Description) -> dict[str, list[int]]:
     }
 
 
-def _quote(path: Path) -> str:
+def quote(path: Path) -> str:
+    """A path inside one of QEMU's comma-separated options."""
     return str(path.absolute()).replace(",", ",,")
 
 
@@ -133,7 +134,7 @@ def qemu_arguments(disks: list[HostDisk], bus: str = "") -> list[str]:
         arguments += [
             "-blockdev",
             f"driver={disk.format},node-name=disk{n},{access},"
-            f"file.driver=file,file.filename={_quote(disk.path)}",
+            f"file.driver=file,file.filename={quote(disk.path)}",
             "-device",
             f"virtio-blk-device,drive=disk{n},serial=vessel-disk{n}"
             + (f",bus={bus}{n}" if bus else ""),

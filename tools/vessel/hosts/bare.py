@@ -83,7 +83,7 @@ class Bare:
         """QEMU's machine and payload."""
         gic = next(iter(description.system.vm.values())).gic
         memory = _memory(description, pack.stat().st_size)
-        loader = f"loader,file={quote(pack)},addr={PACK_BASE:#x},force-raw=on"
+        loader = f"loader,file={disks.quote(pack)},addr={PACK_BASE:#x},force-raw=on"
         return [
             *("-machine", f"virt,virtualization=on,gic-version={gic}"),
             *("-cpu", machine.cpu, "-smp", str(_cpus(description)), "-m", f"{memory // MIB}M"),
@@ -137,8 +137,3 @@ def _devices(description: Description) -> list[str]:
         devices += ["-device", "virtio-rng-device"]
     # Only with this has QEMU the registers of virtio 1.
     return ["-global", "virtio-mmio.force-legacy=false", *devices] if devices else []
-
-
-def quote(path: Path) -> str:
-    """A path inside one of QEMU's comma-separated options."""
-    return str(path).replace(",", ",,")

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from vessel import files, passthrough, tree
 from vessel.description import Description
+from vessel.disks import quote
 from vessel.errors import InputError, Problem, ToolError
 from vessel.hosts import networks, sddf_blk, sysdesc
-from vessel.hosts.bare import quote
 from vessel.hosts.boards import BOARDS, Board
 from vessel.hosts.sddf import PROGRAMS as SDDF_PROGRAMS
 from vessel.hosts.sddf import configure
