@@ -200,6 +200,19 @@ def test_vcpus_are_spread(sandbox: Sandbox, sdk: Path, config: str, cores: list)
     assert [vcpu.get("cpu") for vcpu in vcpus] == cores
 
 
+def test_check(sandbox: Sandbox) -> None:
+    sandbox.write(VM.replace("gic = 2\n", ""))
+    result = sandbox.call("check", "system.toml", "--host", "microkit")
+    assert (result.status, result.errors) == (0, [])
+    assert "GICv2" in result.stdout
+    sandbox.write(VM.replace("gic = 2", "gic = 3"))
+    result = sandbox.call("check", "system.toml", "--host", "microkit")
+    assert result.status == 0
+    assert len(result.errors) == 1
+    assert f"vm.debian.gic: warning: GICv3, but {BOARD} has a GICv2; use 2" in result.errors[0]
+    assert sandbox.call("check", "system.toml").errors == []
+
+
 def test_wrong_gic(sandbox: Sandbox, sdk: Path) -> None:
     result = build(sandbox, VM.replace("gic = 2", "gic = 3"))
     line = f"system.toml: vm.debian.gic: GICv3, but {BOARD} has a GICv2; use 2"

@@ -153,8 +153,8 @@ def cli() -> None:
     """
 
 
-def _warnings(desc: Description) -> list[Problem]:
-    problems = HOSTS[HOST].limits(desc)
+def _warnings(desc: Description, host: Host) -> list[Problem]:
+    problems = host.limits(desc)
     for name, vm in desc.system.vm.items():
         if any(r.base % BLOCK or r.size % BLOCK for r in vm.memory):
             where = desc.origin.where(("vm", name, "memory"))
@@ -172,14 +172,18 @@ def _summary(desc: Description) -> str:
 
 @cli.command()
 @SYSTEM
-def check(system: Path) -> None:
-    """Check a system description and its images."""
-    desc = description.load(system)
+@host_options
+def check(
+    system: Path, host_name: str, sdk: Path | None, board: str, config: str, sddf: bool
+) -> None:
+    """Check a system description and its images; what the host cannot run is warned of."""
+    host = _host(host_name, sdk, board, config, sddf=sddf)
+    desc = description.load(system).with_gic(host.gic)
     with tempfile.TemporaryDirectory(prefix="vessel-") as work:
         packed = Path(work) / "system.pack"
         pack.write(desc, packed)
         probe.check(desc, packed)
-    for problem in _warnings(desc):
+    for problem in _warnings(desc, host):
         print_warning(problem)
     click.echo(f"{tree.shown(system)}: good: {_summary(desc)}")
 
@@ -215,7 +219,7 @@ def pack_command(system: Path, output: Path) -> None:
     with files.replacing(output, "-o") as packed:
         size = pack.write(desc, packed)
         probe.check(desc, packed)
-    for problem in _warnings(desc):
+    for problem in _warnings(desc, HOSTS[HOST]):
         print_warning(problem)
     click.echo(f"{tree.shown(output)}: {format_size(size)}: {_summary(desc)}")
 
