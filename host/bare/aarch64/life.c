@@ -27,6 +27,22 @@ static void end_machine(void)
     bare_stop(BARE_STOP_OFF);
 }
 
+#define ROW_SIZE 160u /* vmm/stats.h */
+
+/* What the VM's vCPUs came for, all its life. */
+static void report(const struct bare_vm *vm)
+{
+    const struct vmm_machine *machine = &vm->machine;
+    char text[ROW_SIZE];
+
+    if (machine->desc.log_level < VMM_LOG_DEBUG) {
+        return;
+    }
+    for (unsigned row = 0; vmm_stats_row(&machine->vm, row, text, sizeof(text)); row++) {
+        vmm_host_log(VMM_LOG_DEBUG, machine->desc.name, text);
+    }
+}
+
 static void changed(void *cookie, struct vmm_machine *machine)
 {
     struct bare_vm *vm = cookie;
@@ -41,7 +57,10 @@ static void changed(void *cookie, struct vmm_machine *machine)
     vm->alive = is_alive;
     if (is_alive) {
         __atomic_add_fetch(&alive, 1, __ATOMIC_RELAXED);
-    } else if (__atomic_sub_fetch(&alive, 1, __ATOMIC_RELAXED) == 0) {
+        return;
+    }
+    report(vm);
+    if (__atomic_sub_fetch(&alive, 1, __ATOMIC_RELAXED) == 0) {
         end_machine();
     }
 }
