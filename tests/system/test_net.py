@@ -54,6 +54,13 @@ def test_much_data_both_ways(run, download):
     guest.shell(f"D=$(basename {device}/virtio*); echo $D >{device}/unbind; echo $D >{device}/bind")
     guest.shell("killall udhcpc; udhcpc -q -i eth0")
     guest.shell(f"wget -q -O /dev/null {download}")
+    # The same with the whole module, in the middle of a transfer.
+    guest.shell(
+        f"(wget -q -O /tmp/part {download} &) 2>/dev/null; until [ -s /tmp/part ]; do :; done;"
+        " modprobe -r virtio_net && [ ! -e /sys/class/net/eth0 ] && modprobe virtio_net &&"
+        " { killall wget udhcpc; udhcpc -q -i eth0; }"
+    )
+    assert HASH in guest.shell(f"wget -q -O /tmp/data {download}; sha256sum /tmp/data")
     guest.sendline("poweroff")
     assert guest.ended() == 0
 
