@@ -2,9 +2,11 @@
 """The packed system's bytes, and what keeps an image out of it."""
 
 import gzip
+import io
 import os
 import shutil
 import struct
+import sys
 from pathlib import Path
 
 import libfdt
@@ -327,3 +329,39 @@ def test_networks(sandbox: Sandbox) -> None:
     for absent in ("isolated", "check-source"):
         with pytest.raises(libfdt.FdtException):
             fdt.getprop(first, absent)
+
+
+class Stream(io.StringIO):
+    """Standard error, a terminal or not."""
+
+    def __init__(self, *, terminal: bool) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def isatty(self) -> bool:
+        return self._terminal
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+@pytest.mark.parametrize(
+    ("terminal", "spare", "shown"), [(True, 0, True), (True, -1, False), (False, 0, False)]
+)
+def test_progress_of_large_images_on_a_terminal(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    compressed: bool,
+    terminal: bool,
+    spare: int,
+    shown: bool,
+) -> None:
+    data = os.urandom(images.MIB)
+    path = tmp_path / "large"
+    path.write_bytes(gzip.compress(data) if compressed else data)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setattr(images, "SHOWN_FROM", path.stat().st_size - spare)
+    stream = Stream(terminal=terminal)
+    monkeypatch.setattr(sys, "stderr", stream)
+    out = io.BytesIO()
+    assert images.copy_kernel(path, out, 2 * images.MIB) == len(data)
+    assert out.getvalue() == data
+    assert ("large" in stream.getvalue()) == shown

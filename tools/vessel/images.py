@@ -10,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from rich.console import Console
+from rich.progress import wrap_file
+
 from vessel import tree
 from vessel.errors import Reason, os_reason
 from vessel.schema import GIB, MIB, format_size
@@ -17,6 +20,7 @@ from vessel.schema import GIB, MIB, format_size
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_LIMIT = GIB
 CHUNK = MIB
+SHOWN_FROM = 64 * MIB  # Reading less takes no time worth a progress bar.
 
 
 def _missing_hint(path: Path) -> str:
@@ -26,7 +30,10 @@ def _missing_hint(path: Path) -> str:
 
 @contextmanager
 def opened(path: Path) -> Iterator[BinaryIO]:
-    """Open an image: a regular file that is not empty. Raises Reason."""
+    """Open an image: a regular file that is not empty. Raises Reason.
+
+    Reading a large one is shown on standard error if that is a terminal.
+    """
     shown = tree.shown(path)
     try:
         mode = path.stat().st_mode
@@ -40,9 +47,15 @@ def opened(path: Path) -> Iterator[BinaryIO]:
     except OSError as error:
         raise Reason(f"{shown}: {os_reason(error)}") from None
     with stream:
-        if os.fstat(stream.fileno()).st_size == 0:
+        size = os.fstat(stream.fileno()).st_size
+        if size == 0:
             raise Reason(f"{shown}: the file is empty")
-        yield stream
+        console = Console(stderr=True)
+        if size < SHOWN_FROM or not console.is_terminal:
+            yield stream
+            return
+        with wrap_file(stream, size, description=path.name, console=console, transient=True) as bar:
+            yield bar
 
 
 def _copy(source: IO[bytes], out: BinaryIO, limit: int, shown: str) -> int | None:
