@@ -27,6 +27,7 @@ MICROKIT_entropy := host/microkit/entropy/main.c $(MICROKIT_PD) \
 	$(addprefix host/bare/common/,rng.c virtio_driver.c virtq_driver.c)
 MICROKIT_switch := $(addprefix host/microkit/switch/,main.c uplink.c) $(NET_SRC) $(MICROKIT_PD) \
 	$(addprefix host/common/,log.c stack_guard.c)
+MICROKIT_uplink := host/microkit/sddf/uplink.c $(filter-out %/uplink.c %/main.c %/log.c %/stack_guard.c,$(MICROKIT_switch))
 MICROKIT_storage := host/microkit/sddf/storage.c $(filter-out %/storage.c,$(MICROKIT_vmm))
 UNIT_SRC := $(wildcard tests/unit/test_*.c tests/unit/*/test_*.c tests/unit/*/*/test_*.c)
 FUZZ_SRC := $(wildcard tests/fuzz/fuzz_*.c)
@@ -147,6 +148,7 @@ $(B)/native/tests/unit/pd/test_mux: $(call pd-objects,mux)
 $(B)/native/tests/unit/pd/test_timer: $(call pd-objects,timer)
 $(B)/native/tests/unit/pd/test_entropy: $(call pd-objects,entropy)
 $(B)/native/tests/unit/pd/test_switch: $(call pd-objects,switch)
+$(B)/native/tests/unit/pd/test_uplink: $(call pd-objects,uplink)
 $(B)/native/tests/unit/pd/test_storage: $(call pd-objects,storage)
 $(filter $(B)/native/tests/unit/pd/%,$(UNIT_BIN)): %: %.c.o $(NATIVE_LIB)
 	$(CC) $(SANITIZE) -Wl,--allow-multiple-definition $(filter %.o,$^) $(NATIVE_LIB) -lcmocka -lfdt -o $@
@@ -206,7 +208,8 @@ $(foreach config,$(MICROKIT_CONFIGS),$(eval $(call microkit-rules,$(config))))
 
 # With SDDF=DIR, release 0.7: its timer, serial and block components, and a mux and a VMM that are
 # clients of theirs.
-SDDF_PROGRAMS := timer_driver serial_driver serial_virt_tx serial_virt_rx blk_driver blk_virt mux vmm
+SDDF_PROGRAMS := timer_driver serial_driver serial_virt_tx serial_virt_rx blk_driver blk_virt \
+	net_driver net_virt_rx net_virt_tx mux vmm switch
 SDDF_ELFS := $(if $(SDDF),$(foreach config,$(MICROKIT_CONFIGS),$(SDDF_PROGRAMS:%=$(MICROKIT_DIR)/$(config)/sddf/%.elf)))
 SDDF_timer_driver := drivers/timer/arm/timer.c
 SDDF_serial_driver := drivers/serial/arm/uart.c
@@ -214,6 +217,9 @@ SDDF_serial_virt_tx := serial/components/virt_tx.c
 SDDF_serial_virt_rx := serial/components/virt_rx.c
 SDDF_blk_driver := drivers/blk/virtio/block.c virtio/transport/mmio.c
 SDDF_blk_virt := blk/components/virt.c blk/components/partitioning.c
+SDDF_net_driver := drivers/network/virtio/common/ethernet.c virtio/transport/mmio.c
+SDDF_net_virt_rx := network/components/virt_rx.c
+SDDF_net_virt_tx := network/components/virt_tx.c
 SDDF_UTIL := $(addprefix util/,assert.c cache.c printf.c putchar_debug.c)
 SDDF_FLAGS := -std=gnu17 -g -O2 -march=armv8-a -mstrict-align -ffreestanding -MMD -MP -DMICROKIT \
 	-I$(SDDF)/include -I$(SDDF)/include/microkit -I$(SDDF)/drivers/serial/arm/include \
@@ -224,18 +230,21 @@ $(MICROKIT_DIR)/$(1)/sddf/%.o: $(SDDF)/%.c | $(DEPS)
 	@mkdir -p $$(@D)
 	$(AARCH64_CC) $(SDDF_FLAGS) -isystem $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/include -c $$< -o $$@
 
-$(addprefix $(MICROKIT_DIR)/$(1)/sddf/,line.o storage.o): $(MICROKIT_DIR)/$(1)/sddf/%.o: host/microkit/sddf/%.c | $(DEPS)
+$(addprefix $(MICROKIT_DIR)/$(1)/sddf/,line.o storage.o uplink.o): $(MICROKIT_DIR)/$(1)/sddf/%.o: host/microkit/sddf/%.c | $(DEPS)
 	@mkdir -p $$(@D)
-	$(AARCH64_CC) $(SDDF_FLAGS) -mgeneral-regs-only -Iinclude -Iarch/aarch64/include -Ihost/common \
+	$(AARCH64_CC) $(SDDF_FLAGS) -mgeneral-regs-only -Iinclude -Iarch/aarch64/include -Ihost -Ihost/common \
 		-isystem $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/include -c $$< -o $$@
 
-$(foreach program,$(filter-out mux vmm,$(SDDF_PROGRAMS)),$(MICROKIT_DIR)/$(1)/sddf/$(program).elf: \
+$(foreach program,$(filter-out mux vmm switch,$(SDDF_PROGRAMS)),$(MICROKIT_DIR)/$(1)/sddf/$(program).elf: \
 	$(SDDF_$(program):%.c=$(MICROKIT_DIR)/$(1)/sddf/%.o) $(SDDF_UTIL:%.c=$(MICROKIT_DIR)/$(1)/sddf/%.o)$(newline))
 $(MICROKIT_DIR)/$(1)/sddf/mux.elf: $(MICROKIT_DIR)/$(1)/sddf/line.o $(call objects,vmm,$(AARCH64_SRC)) \
 	$(SDDF_UTIL:%.c=$(MICROKIT_DIR)/$(1)/sddf/%.o) \
 	$(patsubst %,$(MICROKIT_DIR)/$(1)/%.o,$(filter-out %/line.c,$(MICROKIT_mux)))
 $(MICROKIT_DIR)/$(1)/sddf/vmm.elf: $(MICROKIT_DIR)/$(1)/sddf/storage.o $(call objects,vmm,$(AARCH64_SRC)) \
 	$(patsubst %,$(MICROKIT_DIR)/$(1)/%.o,$(filter-out %/storage.c,$(MICROKIT_vmm)))
+$(MICROKIT_DIR)/$(1)/sddf/switch.elf: $(MICROKIT_DIR)/$(1)/sddf/uplink.o $(call objects,vmm,$(AARCH64_SRC)) \
+	$(SDDF_UTIL:%.c=$(MICROKIT_DIR)/$(1)/sddf/%.o) \
+	$(patsubst %,$(MICROKIT_DIR)/$(1)/%.o,$(filter-out %/uplink.c,$(MICROKIT_switch)))
 $(MICROKIT_DIR)/$(1)/sddf/%.elf: $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/lib/libmicrokit.a $(LIBFDT)
 	$(LD) -T host/microkit/link.ld -z max-page-size=0x1000 --gc-sections --defsym=vfprintf=__i_vfprintf \
 		$$(filter %.o %.a,$$^) $(PICOLIBC)/lib/libc.a -o $$@

@@ -9,6 +9,7 @@ import os
 import re
 import subprocess
 import time
+import urllib.request
 
 import pytest
 
@@ -226,6 +227,27 @@ def test_sddf_disk(run, build, tmp_path):
         root.write_bytes(file.read(64 << 20))
     check = subprocess.run(("e2fsck", "-fn", root), capture_output=True, text=True, env=path)
     assert check.returncode == 0, check.stdout
+
+
+@pytest.mark.skipif("SDDF" not in os.environ, reason="no SDDF")
+def test_sddf_web_server(run, build, tmp_path, port):
+    """A web server on seL4, with its address by DHCP; a page and 8 MiB to the outside."""
+    system = tmp_path / "web.toml"
+    make = "mkdir /www; dd if=/dev/urandom of=/www/big bs=1M count=8; httpd -h /www"
+    cmdline = f"cmdline = 'console=ttyAMA0 vessel.run=\"{make}\"'\n"
+    system.write_text(
+        f'[network.out]\nuplink = "user"\nforward = ["{port}:80"]\n'
+        + VM.format(name="web", build=build).replace('cmdline = "console=ttyAMA0"\n', cmdline)
+        + 'net = [{ network = "out" }]\n'
+    )
+    guest = run(*ON_SEL4[:2], "--sddf", system)
+    guest.login()
+    guest.shell("until ip addr show eth0 | grep -q 'inet 10'; do sleep 1; done")
+    said = guest.shell("sha256sum /www/big")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/big", timeout=300) as page:
+        assert hashlib.sha256(page.read()).hexdigest() in said
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
 
 
 def test_virtio_on_pci(run, build, tmp_path):

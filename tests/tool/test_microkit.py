@@ -13,7 +13,7 @@ import libfdt
 import pytest
 
 from sandbox import Result, Sandbox
-from vessel.hosts import sddf, sddf_blk
+from vessel.hosts import sddf, sddf_blk, sddf_net
 
 VM = '[vm.debian]\nkernel = "kernel"\ngic = 2\n'
 TWO = VM + "cpu_pin = [2]\n" + VM.replace("debian", "other") + "priority = 70\nbudget = 2000\n"
@@ -341,11 +341,43 @@ def fake_sddf(sandbox: Sandbox) -> None:
     """sDDF's programs as if built, and an llvm-objcopy that copies."""
     built = sandbox.path.parent / "build" / "microkit" / BOARD / "release/sddf"
     built.mkdir()
-    for name in (*sddf.PROGRAMS, *sddf_blk.PROGRAMS):
+    for name in (*sddf.PROGRAMS, *sddf_blk.PROGRAMS, *sddf_net.PROGRAMS):
         (built / name).write_text("program")
     objcopy = sandbox.path.parent / "bin" / sddf.OBJCOPY
     objcopy.write_text(OBJCOPY)
     objcopy.chmod(0o755)
+
+
+def test_sddf_uplink(sandbox: Sandbox, sdk: Path) -> None:
+    """A driver and two virtualisers, which know the addresses of that network's cards."""
+    fake_sddf(sandbox)
+    out = '[network.out]\nuplink = "user"\n'
+    more = VM.replace("debian", "other") + 'net = [{ network = "out" }]\n'
+    result = build(sandbox, out + LAN + more, "--sddf")
+    assert (result.status, result.errors) == (0, [])
+    root = system(sandbox)
+    pds = {pd.get("name"): pd for pd in root.iter("protection_domain")}
+    assert pds["vessel_switch"][0].get("path") == "switch.elf"
+    names = ("net_driver0", "net_virt_rx0", "net_virt_tx0", "vessel_switch")
+    order = [int(pds[name].get("priority")) for name in names]
+    assert order == sorted(set(order), reverse=True)
+    assert pds["net_driver0"].find("irq").get("irq") == "72"
+    maps = {name: {m.get("mr") for m in pd.findall("map")} for name, pd in pds.items()}
+    assert "net0_rx_data" in maps["vessel_switch"] & maps["net_virt_rx0"]
+    assert not any(mr.startswith("net0") for mr in maps["debian"] | maps["other"])
+    used = [(end.get("pd"), end.get("id")) for end in root.iter("end")]
+    assert len(used) == len(set(used))
+    sizes = {
+        "net_driver0.elf.net_driver_config": 88,
+        "net_virt_rx0.elf.net_virt_rx_config": 27744,
+        "net_virt_tx0.elf.net_virt_tx_config": 134200,
+        "switch.elf.vessel_net_config": 512,
+    }
+    assert {name: (sandbox.path / "out" / name).stat().st_size for name in sizes} == sizes
+    config = (sandbox.path / "out/net_virt_rx0.elf.net_virt_rx_config").read_bytes()
+    macs = config[88 + 40 :][:384]
+    assert macs == bytes.fromhex("02766d000100").ljust(384, b"\0")
+    assert config[88 + 40 + 384] == 1
 
 
 def test_sddf_disks(sandbox: Sandbox, sdk: Path) -> None:

@@ -46,7 +46,7 @@ def _cpus(description: Description) -> int:
     return system.host.cpus or min(MAX_CPUS, sum(vm.cpus for vm in system.vm.values()))
 
 
-def _forward(rule: str) -> str:
+def forward(rule: str) -> str:
     """A port forward as QEMU writes it; only this machine may use it."""
     host, *address, guest = rule.split(":")
     return f"hostfwd=tcp:127.0.0.1:{host}-{''.join(address)}:{guest}"
@@ -57,7 +57,7 @@ def _uplinks(description: Description) -> list[str]:
     networks = description.system.network.values()
     arguments = []
     for n, network in enumerate(n for n in networks if n.uplink is not None):
-        netdev = ",".join(["user", f"id=net{n}", *map(_forward, network.forward)])
+        netdev = ",".join(["user", f"id=net{n}", *map(forward, network.forward)])
         bus = f"virtio-mmio-bus.{VIRTIO_PLACES - 1 - n}"
         arguments += ["-netdev", netdev, "-device", f"virtio-net-device,netdev=net{n},bus={bus}"]
     return arguments and [*("-global", "virtio-mmio.force-legacy=false"), *arguments]

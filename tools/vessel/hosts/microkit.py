@@ -11,7 +11,7 @@ from vessel import files, passthrough, tree
 from vessel.description import Description
 from vessel.disks import quote
 from vessel.errors import InputError, Problem, ToolError
-from vessel.hosts import networks, sddf_blk, sysdesc
+from vessel.hosts import networks, sddf_blk, sddf_net, sysdesc
 from vessel.hosts.boards import BOARDS, Board
 from vessel.hosts.sddf import PROGRAMS as SDDF_PROGRAMS
 from vessel.hosts.sddf import configure
@@ -78,6 +78,7 @@ class Microkit:
                 text = f"{self.board_name} has no source of entropy"
                 problems.append(Problem(origin.where(("vm", name, "rng")), text))
         problems += networks.limits(description)
+        problems += sddf_net.limits(description, self.board, sddf=self.sddf)
         problems += sddf_blk.limits(description, self.board, sddf=self.sddf)
         return problems
 
@@ -107,6 +108,9 @@ class Microkit:
         stores = self._stores(description)
         if stores.stores:
             stores.configure(self._sddf_programs(sddf_blk.PROGRAMS), out)
+        uplinks = sddf_net.uplinks(description, self.board)
+        if uplinks:
+            sddf_net.configure(uplinks, self._sddf_programs(sddf_net.PROGRAMS), out)
         programs = (VMM, MUX, TIMER, ENTROPY, SWITCH)
         names = Files(packs, MANIFEST, *programs, self.sddf, stores)
         (out / MANIFEST).write_bytes(outline(description))
@@ -165,6 +169,7 @@ class Microkit:
     def _devices(self, description: Description) -> list[str]:
         """What drivers of ours and of sDDF use."""
         devices = self._stores(description).qemu_arguments(description)
+        devices += sddf_net.qemu_arguments(description)
         if any(vm.rng for vm in description.system.vm.values()):
             place = f"virtio-mmio-bus.{sysdesc.ENTROPY_WINDOW}"
             devices += ["-device", f"virtio-rng-device,bus={place}"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from vessel import passthrough
 from vessel.description import Description
-from vessel.hosts import networks, sddf, sddf_blk
+from vessel.hosts import networks, sddf, sddf_blk, sddf_net
 from vessel.hosts.boards import Board, Device
 from vessel.passthrough import Devices
 from vessel.schema import BLOCK, PAGE, Region, Vm
@@ -33,9 +33,11 @@ SWITCH_PRIORITY = 124
 MUX_PRIORITY = 120
 # A disk's virtualiser waits for its driver, and a VMM for both, as they start.
 BLK_DRIVER_PRIORITY, BLK_VIRT_PRIORITY = 136, 135
+# A network's, above the switch.
+NET_PRIORITIES = {sddf_net.DRIVER: 128, sddf_net.VIRT_RX: 127, sddf_net.VIRT_TX: 126}
 # sDDF's: the mux asks for signals before they run.
 SERIAL_PRIORITIES = {sddf.DRIVER: 118, sddf.VIRT_TX: 117, sddf.VIRT_RX: 116}
-SDDF_PROGRAMS = ("timer_", "serial_", "blk_")  # Not ours: they may use vector registers.
+SDDF_PROGRAMS = ("timer_", "serial_", "blk_", "net_")  # Not ours: they may use vector registers.
 GUEST_PRIORITY = 10  # And the VM's own, 0 to 99.
 
 ENTROPY_WINDOW = 8  # Of QEMU's virtio devices; it has a page for itself.
@@ -327,10 +329,51 @@ def _map_links(d: _Domain, links: list[networks.Link]) -> None:
         d.map(region, networks.LINKS_AT + i * networks.LINK_SIZE, "rw", **first)
 
 
+def _uplink(switch: _Domain, uplink: sddf_net.Uplink) -> None:
+    """A driver and the virtualisers of what comes and what goes, the switch their client."""
+    system = switch.system
+    driver, rx, tx = (
+        _Domain(system, uplink.name(program), f"{uplink.name(program)}.elf", priority, "sDDF's.")
+        for program, priority in NET_PRIORITIES.items()
+    )
+    base, irq = uplink.window
+    regs = system.device("net_devices", Device(base - base % PAGE), "Network devices.")
+    driver.map(regs, sddf_net.REGS_AT, "rw", cached="false")
+    attributes = {"irq": str(irq), "id": str(sddf_net.DRIVER_IRQ), "trigger": "edge"}
+    ET.SubElement(driver.pd, "irq", attributes)
+    _map_piece(driver, uplink.ring)
+    for way, virt, driver_id, switch_id in (
+        ("rx", rx, sddf_net.DRIVER_RX, uplink.rx_channel),
+        ("tx", tx, sddf_net.DRIVER_TX, uplink.tx_channel),
+    ):
+        for piece in uplink.queues(f"drv_{way}"):
+            _map_piece(driver, piece)
+            _map_piece(virt, piece)
+        for piece in uplink.queues(way):
+            _map_piece(virt, piece)
+            _map_piece(switch, piece)
+        system.channel(
+            {"pd": driver.name, "id": str(driver_id)},
+            {"pd": virt.name, "id": str(sddf_net.VIRT_DRIVER)},
+        )
+        system.channel(
+            {"pd": virt.name, "id": str(sddf_net.VIRT_CLIENT)},
+            {"pd": switch.name, "id": str(switch_id)},
+        )
+    _map_piece(rx, uplink.counts)
+    for virt, piece in ((rx, uplink.rx_data), (tx, uplink.tx_data)):
+        _map_piece(virt, piece)
+        _map_piece(switch, piece)
+
+
 def _switch(system: _System, description: Description, files: Files) -> None:
     links = networks.links(description)
     comment = "Networks and sockets between the VMs."
-    d = _Domain(system, "vessel_switch", files.switch, SWITCH_PRIORITY, comment)
+    uplinks = sddf_net.uplinks(description, system.board)
+    program = sddf_net.SWITCH if uplinks else files.switch
+    d = _Domain(system, "vessel_switch", program, SWITCH_PRIORITY, comment)
+    for uplink in uplinks:
+        _uplink(d, uplink)
     _map_manifest(d, files)
     _map_links(d, links)
     for i, name in enumerate(description.system.vm):
