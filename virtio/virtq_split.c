@@ -15,12 +15,6 @@
 #define REST_FLAGS BITS(47, 32)
 #define REST_NEXT BITS(63, 48)
 
-/* Looks for an index that stands still; a driver that outruns them loses notifications of its own.
- * A proof of one look more is a proof of all; it sets its own. */
-#ifndef SETTLE_MAX
-#define SETTLE_MAX 16u
-#endif
-
 static bool size_valid(uint32_t size)
 {
     return vmm_is_power_of_2(size);
