@@ -44,8 +44,7 @@ struct vsock_link {
     uint32_t cid;
     /** Call vsock_link_drain() when this event is over; with end.cookie. */
     void (*again)(void *cookie);
-    unsigned reply_count;
-    struct vmm_vsock_header reply[VSOCK_REPLIES];
+    struct vsock_replies replies;
 };
 
 /** Add it. false: as vsock_add(). */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "net/vsock.h"
 
+#include <string.h>
+
 #include <vmm/bits.h>
 #include <vmm/host.h>
 
@@ -106,4 +108,27 @@ void vsock_wake(struct vsock_port *port)
         waiting &= waiting - 1;
         port->router->port[i]->ops->retry(port->router->port[i]);
     }
+}
+
+void vsock_send_replies(struct vsock_port *port, struct vsock_replies *replies)
+{
+    const struct net_cursor nothing = { 0 };
+    unsigned sent = 0;
+
+    while (sent < replies->count &&
+           port->ops->deliver(port, &replies->header[sent], nothing) != VSOCK_FULL) {
+        sent++;
+    }
+    replies->count -= sent;
+    memmove(replies->header, replies->header + sent, replies->count * sizeof(replies->header[0]));
+}
+
+void vsock_reply_rst(struct vsock_port *port, struct vsock_replies *replies,
+                     const struct vmm_vsock_header *header)
+{
+    if (header->op == VMM_VSOCK_RST || replies->count == VSOCK_REPLIES) {
+        return;
+    }
+    replies->header[replies->count++] = vsock_answer(header, VMM_VSOCK_RST);
+    vsock_send_replies(port, replies);
 }

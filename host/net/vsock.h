@@ -86,6 +86,20 @@ bool vsock_known(const struct vmm_vsock_header *header);
 /** The answer to a packet: from its receiver to its sender, without data. */
 struct vmm_vsock_header vsock_answer(const struct vmm_vsock_header *header, enum vmm_vsock_op op);
 
+/** Answers of the router's on their way out of a port. */
+struct vsock_replies {
+    unsigned count;
+    struct vmm_vsock_header header[VSOCK_REPLIES];
+};
+
+/** With the lock held: deliver the answers that `port` has room for. */
+void vsock_send_replies(struct vsock_port *port, struct vsock_replies *replies);
+
+/** With the lock held: connections that are not there are reset; a RST is not answered (5.10.6.5).
+ * Who leaves no room for such answers does without. */
+void vsock_reply_rst(struct vsock_port *port, struct vsock_replies *replies,
+                     const struct vmm_vsock_header *header);
+
 /** A VM's port: the back end of its device. */
 struct vsock_vm_port {
     struct vsock_port port;
@@ -101,8 +115,7 @@ struct vsock_vm_port {
     uint32_t budget;
     bool live;
     bool refused; /**< The device waits for ready(). Atomic. */
-    unsigned reply_count;
-    struct vmm_vsock_header reply[VSOCK_REPLIES];
+    struct vsock_replies replies;
     struct net_ring ring;
 };
 

@@ -48,28 +48,6 @@ bool vsock_link_init(struct vsock_link *link, struct vsock_router *router)
     return true;
 }
 
-static void send_replies(struct vsock_link *link)
-{
-    unsigned sent = 0;
-
-    while (sent < link->reply_count &&
-           link_deliver(&link->port, &link->reply[sent], (struct net_cursor) { 0 }) == VSOCK_DONE) {
-        sent++;
-    }
-    link->reply_count -= sent;
-    memmove(link->reply, link->reply + sent, link->reply_count * sizeof(link->reply[0]));
-}
-
-/* As a VM's port does: who does not take such answers does without. */
-static void reply_rst(struct vsock_link *link, const struct vmm_vsock_header *header)
-{
-    if (header->op == VMM_VSOCK_RST || link->reply_count == VSOCK_REPLIES) {
-        return;
-    }
-    link->reply[link->reply_count++] = vsock_answer(header, VMM_VSOCK_RST);
-    send_replies(link);
-}
-
 /* Bring on one packet; false: it waits. With the router's lock held. */
 static bool route(struct vsock_link *link, const struct vmm_net_frame *packet)
 {
@@ -85,7 +63,7 @@ static bool route(struct vsock_link *link, const struct vmm_net_frame *packet)
     case VSOCK_FULL:
         return false;
     case VSOCK_GONE:
-        reply_rst(link, &header);
+        vsock_reply_rst(&link->port, &link->replies, &header);
         return true;
     default:
         return true;
@@ -98,7 +76,7 @@ void vsock_link_drain(struct vsock_link *link)
     struct net_lane_item item;
 
     host_lock(&link->port.router->lock);
-    send_replies(link);
+    vsock_send_replies(&link->port, &link->replies);
     net_lane_look(in);
     while (net_lane_next(in, &item) && route(link, &item.frame)) {
         net_lane_take(in, &item);

@@ -83,29 +83,6 @@ static void port_retry(struct vsock_port *port)
 
 static const struct vsock_port_ops port_ops = { port_deliver, port_retry };
 
-static void send_replies(struct vsock_vm_port *p)
-{
-    unsigned sent = 0;
-
-    while (sent < p->reply_count &&
-           port_deliver(&p->port, &p->reply[sent], (struct net_cursor) { 0 }) != VSOCK_FULL) {
-        sent++;
-    }
-    p->reply_count -= sent;
-    memmove(p->reply, p->reply + sent, p->reply_count * sizeof(p->reply[0]));
-}
-
-/* 5.10.6.5: connections that are not there are reset; a RST is not answered. A guest that leaves no
- * room for such answers does without. */
-static void reply_rst(struct vsock_vm_port *p, const struct vmm_vsock_header *header)
-{
-    if (header->op == VMM_VSOCK_RST || p->reply_count == VSOCK_REPLIES) {
-        return;
-    }
-    p->reply[p->reply_count++] = vsock_answer(header, VMM_VSOCK_RST);
-    send_replies(p);
-}
-
 /* --- From the guest --------------------------------------------------------------------- */
 
 static void ask_for_time(const struct vsock_vm_port *p)
@@ -127,7 +104,7 @@ static bool route(struct vsock_vm_port *p, const struct vmm_vsock_header *header
         ask_for_time(p);
         return false;
     case VSOCK_GONE:
-        reply_rst(p, header);
+        vsock_reply_rst(&p->port, &p->replies, header);
         return true;
     default:
         return true;
@@ -175,7 +152,7 @@ static bool supply(void *cookie, const struct vmm_seg *segment, size_t count)
         return false;
     }
     host_lock(&p->port.router->lock);
-    send_replies(p);
+    vsock_send_replies(&p->port, &p->replies);
     if (p->port.waiting != 0) {
         vsock_wake(&p->port);
     }
@@ -199,7 +176,7 @@ static void set_live(void *cookie, bool live)
 
     host_lock(&p->port.router->lock);
     p->live = live;
-    p->reply_count = 0;
+    p->replies.count = 0;
     vsock_wake(&p->port);
     host_unlock(&p->port.router->lock);
 }
