@@ -156,8 +156,11 @@ $(filter $(B)/native/tests/unit/pd/%,$(UNIT_BIN)): %: %.c.o $(NATIVE_LIB)
 $(B)/native/tests/unit/%: $(B)/native/tests/unit/%.c.o $(NATIVE_LIB)
 	$(CC) $(SANITIZE) $^ -lcmocka -lfdt -o $@
 
+$(B)/native/tests/fuzz/%.o: NATIVE_CFLAGS += -Ihost/bare/common -Itests/microkit -Itests/sddf
+$(B)/native/tests/fuzz/fuzz_mux: $(COMMON_NATIVE)
+$(B)/native/tests/fuzz/fuzz_partition: $(call objects,native,host/bare/common/partition.c)
 $(B)/native/tests/fuzz/%: $(B)/native/tests/fuzz/%.c.o $(call objects,native,$(NET_SRC)) $(NATIVE_LIB)
-	$(CC) $(SANITIZE) -fsanitize=fuzzer $^ -lfdt -o $@
+	$(CC) $(SANITIZE) -fsanitize=fuzzer $(filter %.o,$^) $(NATIVE_LIB) -lfdt -o $@
 
 $(PROBE_BIN): $(call objects,probe,$(AARCH64_SRC) $(FAKE_SRC) $(PROBE_SRC))
 	$(CC) $^ -lfdt -o $@

@@ -420,12 +420,15 @@ static enum vmm_err check_found(const struct walk *walk)
 {
     const struct host_partition_key *key = walk->key;
 
-    if (walk->found_count > 1) {
-        return vmm_fail(walk->diag, VMM_ERR_INVALID, "%u partitions have the name \"%.100s\"",
-                        walk->found_count, key->name);
-    }
     if (walk->found_count == 1) {
         return VMM_OK;
+    }
+    if (walk->found_count > 1) { /* By number: of two extended partitions. */
+        return key->name != NULL
+                   ? vmm_fail(walk->diag, VMM_ERR_INVALID, "%u partitions have the name \"%.100s\"",
+                              walk->found_count, key->name)
+                   : vmm_fail(walk->diag, VMM_ERR_INVALID, "%u partitions have the number %" PRIu32,
+                              walk->found_count, key->number);
     }
     return key->name != NULL ? vmm_fail(walk->diag, VMM_ERR_INVALID,
                                         "no partition has the name \"%.100s\"", key->name)

@@ -42,7 +42,7 @@ struct host_partition_disk {
 /**
  * Find a partition.
  * @retval VMM_ERR_FORMAT  No valid table, or the partition is not a valid one; `diag` says why.
- * @retval VMM_ERR_INVALID There is no such partition, or two have this name.
+ * @retval VMM_ERR_INVALID There is no such partition, or two have this name or number.
  */
 VMM_MUST_CHECK enum vmm_err host_partition_find(const struct host_partition_disk *disk,
                                                 const struct host_partition_key *key,

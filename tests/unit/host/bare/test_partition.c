@@ -383,6 +383,22 @@ static void test_mbr_hostile_chain(void **state)
     assert_int_equal(number(6), VMM_ERR_FORMAT);
 }
 
+/* A second extended partition has logical ones of the same numbers. */
+static void test_mbr_same_number_twice(void **state)
+{
+    const struct host_partition_disk disk = { read_image, NULL, BLOCKS, BLOCK };
+    const struct host_partition_key key = { NULL, 5 };
+    struct host_partition part;
+    struct vmm_diag diag;
+
+    (void)state;
+    mbr_entry(0, 2, 0x05, 160, 32);
+    mbr_entry(160, 0, 0x83, 1, 7);
+    assert_int_equal(host_partition_find(&disk, &key, &part, &diag), VMM_ERR_INVALID);
+    assert_string_equal(diag.text, "2 partitions have the number 5");
+    assert_int_equal(number(6), VMM_OK);
+}
+
 static void test_no_table(void **state)
 {
     (void)state;
@@ -423,6 +439,7 @@ int main(void)
         M(test_mbr_container_is_no_partition),
         M(test_mbr_hostile_ranges),
         M(test_mbr_hostile_chain),
+        M(test_mbr_same_number_twice),
         M(test_no_table),
         M(test_large_blocks),
     };
