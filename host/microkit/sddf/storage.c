@@ -90,8 +90,9 @@ static void copy_in(const struct storage *s, const struct slot *slot)
     }
 }
 
-/* There is room: the queue has as many places as there are slots. */
-static void enqueue(struct storage *s, struct slot *slot)
+/* The queue has as many places as there are slots: false only if the virtualiser answers what it
+ * leaves there. */
+static bool enqueue(struct storage *s, struct slot *slot)
 {
     static const blk_req_code_t code[] = {
         [STEP_READ] = BLK_REQ_READ,
@@ -100,11 +101,10 @@ static void enqueue(struct storage *s, struct slot *slot)
         [STEP_FLUSH] = BLK_REQ_FLUSH,
     };
     uint32_t index = (uint32_t)(slot - s->slot);
-    int full = blk_enqueue_req(&s->queue, code[slot->step], (uintptr_t)index * SLOT_SIZE,
-                               slot->block, slot->count, index);
 
-    vmm_assert(full == 0);
     s->told = false;
+    return blk_enqueue_req(&s->queue, code[slot->step], (uintptr_t)index * SLOT_SIZE, slot->block,
+                           slot->count, index) == 0;
 }
 
 static struct slot *take_slot(struct storage *s)
@@ -159,9 +159,13 @@ static bool submit(void *cookie, const struct vmm_block_request *r)
     if (step == STEP_WRITE) {
         copy_in(s, slot);
     }
+    if (!enqueue(s, slot)) {
+        slot->step = STEP_FREE;
+        s->refused = true;
+        return false;
+    }
     s->alone = step == STEP_FILL;
     s->in_flight++;
-    enqueue(s, slot);
     return true;
 }
 
@@ -187,8 +191,10 @@ static void finish(struct storage *s, struct slot *slot, bool ok)
     if (slot->step == STEP_FILL && ok) {
         copy_in(s, slot);
         slot->step = STEP_WRITE;
-        enqueue(s, slot);
-        return;
+        ok = enqueue(s, slot);
+        if (ok) {
+            return;
+        }
     }
     if (slot->step == STEP_READ && ok) {
         copy_out(s, slot);
@@ -251,21 +257,23 @@ static void describe(struct vmm_block_info *to, const blk_storage_info_t *from, 
 static enum vmm_err open_storage(struct storage *s, const blk_client_config_t *config,
                                  bool read_only, struct vmm_diag *diag)
 {
-    blk_storage_info_t *info = config->virt.storage_info.vaddr;
+    blk_storage_info_t *shared = config->virt.storage_info.vaddr;
+    blk_storage_info_t info;
 
-    if (!wait_until_ready(info)) {
+    if (!wait_until_ready(shared)) {
         return vmm_fail(diag, VMM_ERR_UNSUPPORTED,
                         "disk %u: sDDF's virtualiser does not offer it: a partition that is not "
                         "there, or not aligned to 4 KiB?",
                         disk_count);
     }
-    if (info->capacity == 0 || info->capacity > UINT64_MAX / BLOCK ||
-        (info->read_only && !read_only)) {
+    memcpy(&info, shared, sizeof(info));
+    if (info.capacity == 0 || info.capacity > UINT64_MAX / BLOCK ||
+        (info.read_only && !read_only)) {
         return vmm_fail(diag, VMM_ERR_INVALID, "disk %u: %" PRIu64 " blocks%s", disk_count,
-                        info->capacity, info->read_only ? ", read-only" : "");
+                        info.capacity, info.read_only ? ", read-only" : "");
     }
     *s = (struct storage) { .channel = config->virt.id, .data = config->data.vaddr, .told = true };
-    describe(&s->info, info, read_only);
+    describe(&s->info, &info, read_only);
     blk_queue_init(&s->queue, config->virt.req_queue.vaddr, config->virt.resp_queue.vaddr,
                    config->virt.num_buffers);
     return mk_listen(s->channel, event, s);

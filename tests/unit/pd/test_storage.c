@@ -232,6 +232,30 @@ static void no_more_than_the_slots(void **state)
     assert_int_equal(completed, SLOTS + 1);
 }
 
+/* A virtualiser that answers what it leaves in its queue: what finds no place there fails. */
+static void answers_without_taking(uint8_t *bytes)
+{
+    uint32_t first = requests.tail;
+
+    completed = readies = 0;
+    for (uint32_t i = 0; i < SLOTS - 1; i++) {
+        assert_true(submit(VMM_BLOCK_READ, i, 0, bytes, SECTOR));
+        answer(requests.entry[(first + i) % SLOTS].id, BLK_RESP_OK);
+    }
+    event();
+    assert_true(submit(VMM_BLOCK_WRITE, 50, 1, bytes, SECTOR));
+    answer(requests.entry[(first + SLOTS - 1) % SLOTS].id, BLK_RESP_OK);
+    event(); /* The second step of the write. */
+    assert_int_equal(last_id, 50);
+    assert_int_equal(last_status, VMM_BLOCK_IO_ERROR);
+    assert_int_equal(completed, SLOTS);
+    assert_false(submit(VMM_BLOCK_READ, 51, 0, bytes, SECTOR));
+    requests.head = requests.tail;
+    event();
+    assert_int_equal(readies, 1);
+    assert_true(submit(VMM_BLOCK_READ, 51, 0, bytes, SECTOR));
+}
+
 static void errors_and_nonsense(void **state)
 {
     uint8_t bytes[SECTOR] = { 0x55 };
@@ -252,6 +276,7 @@ static void errors_and_nonsense(void **state)
     assert_int_equal(completed, 2);
     assert_int_equal(last_status, VMM_BLOCK_IO_ERROR);
     assert_int_equal(requests.head, requests.tail);
+    answers_without_taking(bytes);
 }
 
 static void disks_that_cannot_be(void **state)
