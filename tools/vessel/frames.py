@@ -43,7 +43,7 @@ def _decode(wire: bytes) -> Frame | None:
         raw = cobs.decode(wire)
     except cobs.DecodeError:
         return None
-    if len(raw) < HEADER or raw[2] != len(raw) - HEADER:
+    if len(raw) < HEADER or raw[2] > MAX_DATA or raw[2] != len(raw) - HEADER:
         return None
     return Frame(raw[0], raw[1], raw[HEADER:])
 
