@@ -104,6 +104,35 @@ static void pump(struct vsock_echo *echo, struct vsock_echo_connection *c)
     }
 }
 
+static unsigned count(const struct vsock_echo *echo, uint64_t cid)
+{
+    unsigned n = 0;
+
+    for (unsigned i = 0; i < VSOCK_ECHO_CONNECTIONS; i++) {
+        n += echo->connection[i].cid == cid;
+    }
+    return n;
+}
+
+/* All are used: take one from the guest that has most, if it then still has as many as `cid`. NULL:
+ * there is none. Who is not told, for want of buffers, is when it next sends something. */
+static struct vsock_echo_connection *take_away(struct vsock_echo *echo, uint64_t cid)
+{
+    struct vmm_vsock_header rst = { .op = VMM_VSOCK_RST };
+    struct vsock_echo_connection *most = &echo->connection[0];
+
+    for (unsigned i = 1; i < VSOCK_ECHO_CONNECTIONS; i++) {
+        if (count(echo, echo->connection[i].cid) > count(echo, most->cid)) {
+            most = &echo->connection[i];
+        }
+    }
+    if (count(echo, most->cid) < count(echo, cid) + 2) {
+        return NULL;
+    }
+    (void)send(echo, most, &rst, NULL);
+    return most;
+}
+
 /* In place of `old`, which a guest that has restarted does not remember; NULL: there is no room. */
 static struct vsock_echo_connection *open(struct vsock_echo *echo,
                                           const struct vmm_vsock_header *header,
@@ -111,6 +140,7 @@ static struct vsock_echo_connection *open(struct vsock_echo *echo,
 {
     struct vsock_echo_connection *c = old != NULL ? old : find(echo, 0, 0);
 
+    c = c != NULL ? c : take_away(echo, header->src_cid);
     if (c == NULL) {
         return NULL;
     }

@@ -2,7 +2,8 @@
 /*
  * A service of the host for guests' sockets: what is sent to port 7 comes back (RFC 862), streams
  * and sequences of packets. It is also how a component of the host speaks to guests: with a buffer
- * a connection, which is the credit that it gives.
+ * a connection, which is the credit that it gives. Connections are shared out: when all are in use,
+ * a guest with fewer than another one takes one of its.
  */
 #pragma once
 

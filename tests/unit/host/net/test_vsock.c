@@ -506,6 +506,33 @@ static void echo_has_a_limit_of_connections(void **state)
     assert_int_equal(got(0, VSOCK_ECHO_CONNECTIONS + 2).op, VMM_VSOCK_RST);
 }
 
+/* Nobody keeps others out: who has least takes from who has most, until they have the same. */
+static void echo_shares_its_connections_out(void **state)
+{
+    struct vmm_vsock_header h = packet(0, VMM_VSOCK_CID_HOST, VMM_VSOCK_REQUEST);
+    unsigned half = VSOCK_ECHO_CONNECTIONS / 2;
+
+    (void)state;
+    supply(0, 32);
+    for (unsigned i = 0; i < VSOCK_ECHO_CONNECTIONS; i++) {
+        h.src_port = 5000 + i;
+        assert_true(send(0, h));
+    }
+    h = packet(1, VMM_VSOCK_CID_HOST, VMM_VSOCK_REQUEST);
+    for (unsigned i = 0; i < half + 1; i++) {
+        h.src_port = 6000 + i;
+        assert_true(send(1, h));
+    }
+    settle();
+    for (unsigned i = 0; i < half; i++) {
+        assert_int_equal(got(1, i).op, VMM_VSOCK_RESPONSE);
+        assert_int_equal(got(0, VSOCK_ECHO_CONNECTIONS + i).op, VMM_VSOCK_RST);
+    }
+    assert_int_equal(got(1, half).op, VMM_VSOCK_RST);
+    assert_int_equal(peer(0)->count, VSOCK_ECHO_CONNECTIONS + half);
+    assert_int_equal(got(0, VSOCK_ECHO_CONNECTIONS).dst_port, 5000);
+}
+
 /* A guest that was restarted has no connections; what it left is forgotten when met. */
 static void echo_forgets_a_guest_that_has_gone(void **state)
 {
@@ -550,6 +577,7 @@ int main(void)
         cmocka_unit_test_setup(echo_goes_by_credit, setup),
         cmocka_unit_test_setup(echo_waits_for_buffers, setup),
         cmocka_unit_test_setup(echo_has_a_limit_of_connections, setup),
+        cmocka_unit_test_setup(echo_shares_its_connections_out, setup),
         cmocka_unit_test_setup(echo_forgets_a_guest_that_has_gone, setup),
         cmocka_unit_test_setup(a_new_request_takes_the_place_of_an_old_one, setup),
     };
