@@ -120,26 +120,6 @@ static void start(uint64_t how)
     fuzz_virtio_start(&f.v, packed | (how >> 1 << 7 & BITS(23, 7)), QUEUES_MAX);
 }
 
-/* A split chain of two descriptors for a queue, and the notification. */
-static void packet(struct fuzz_input *in)
-{
-    unsigned n = (unsigned)fuzz_take(in, 1) % QUEUES_MAX;
-    uint64_t write = fuzz_take(in, 1);
-    uint8_t *table = fuzz_virtio_table(&f.v, n);
-
-    for (unsigned i = 0; i < 2; i++) {
-        uint64_t addr = FUZZ_RAM_BASE + 0x1800 + fuzz_take(in, 2) % 0x2800;
-        uint32_t len = (uint32_t)fuzz_take(in, 2);
-        uint16_t flags = (uint16_t)((i == 0) | (write >> i & 1) << 1);
-
-        memcpy(table + 16 * i, &addr, 8);
-        memcpy(table + 16 * i + 8, &len, 4);
-        memcpy(table + 16 * i + 12, &flags, 2);
-        table[16 * i + 14] = 1;
-    }
-    fuzz_virtio_offer(&f.v, n);
-}
-
 static void peer_supplies(struct fuzz_input *in)
 {
     struct vmm_net net = net_vm_port_backend(&f.peer);
@@ -183,7 +163,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             start(fuzz_take(&in, 3));
             break;
         default:
-            packet(&in);
+            fuzz_virtio_pair(&f.v, &in, QUEUES_MAX);
             break;
         }
         fake.counter += 1000;

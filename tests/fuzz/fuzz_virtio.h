@@ -156,3 +156,23 @@ static inline void fuzz_virtio_write_memory(struct fuzz_virtio *v, struct fuzz_i
         v->ram[at++] = (uint8_t)fuzz_take(in, 1);
     }
 }
+
+/* A split chain of two descriptors for one of the queues, and the notification. */
+static inline void fuzz_virtio_pair(struct fuzz_virtio *v, struct fuzz_input *in, unsigned queues)
+{
+    unsigned n = (unsigned)fuzz_take(in, 1) % queues;
+    uint64_t write = fuzz_take(in, 1);
+    uint8_t *table = fuzz_virtio_table(v, n);
+
+    for (unsigned i = 0; i < 2; i++) {
+        uint64_t addr = FUZZ_RAM_BASE + 0x1800 + fuzz_take(in, 2) % 0x2800;
+        uint32_t len = (uint32_t)fuzz_take(in, 2);
+        uint16_t flags = (uint16_t)((i == 0) | (write >> i & 1) << 1);
+
+        memcpy(table + 16 * i, &addr, 8);
+        memcpy(table + 16 * i + 8, &len, 4);
+        memcpy(table + 16 * i + 12, &flags, 2);
+        table[16 * i + 14] = 1;
+    }
+    fuzz_virtio_offer(v, n);
+}
