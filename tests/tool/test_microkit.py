@@ -200,6 +200,25 @@ def test_vcpus_are_spread(sandbox: Sandbox, sdk: Path, config: str, cores: list)
     assert [vcpu.get("cpu") for vcpu in vcpus] == cores
 
 
+@pytest.mark.parametrize(
+    ("config", "keys", "time"),
+    [
+        ("release", "", ("10000", "10000")),
+        ("release", "cpus = 2\n", ("1000", "1000")),  # They take turns on one core.
+        ("smp-release", "cpus = 4\n", ("10000", "10000")),
+        ("smp-release", "cpus = 2\ncpu_pin = [1, 1]\n", ("1000", "1000")),
+        ("release", "cpus = 2\nbudget = 3000\n", ("3000", "10000")),
+        ("release", "cpus = 2\nperiod = 5000\n", ("5000", "5000")),
+    ],
+)
+def test_time_of_a_vcpu(
+    sandbox: Sandbox, sdk: Path, config: str, keys: str, time: tuple[str, str]
+) -> None:
+    assert build(sandbox, VM + keys, "--config", config).status == 0
+    vm = system(sandbox).find(".//virtual_machine")
+    assert (vm.get("budget"), vm.get("period")) == time
+
+
 def test_check(sandbox: Sandbox) -> None:
     sandbox.write(VM.replace("gic = 2\n", ""))
     result = sandbox.call("check", "system.toml", "--host", "microkit")

@@ -32,7 +32,8 @@ MAX_VMS = 16
 MAX_PRIORITY = 99
 MAX_RAM_REGIONS = 8
 MAX_SMCS = 16  # VMM_MAX_SMCS
-MIN_BUDGET, MAX_BUDGET = 100, 10_000_000  # Microseconds.
+DEFAULT_PERIOD = 10_000  # Microseconds, as are the next two.
+MIN_BUDGET, MAX_BUDGET = 100, 10_000_000
 MAX_CMDLINE = 2047  # Linux's COMMAND_LINE_SIZE on arm64, less the NUL.
 RAM_BASE = 0x4000_0000  # Of machine "virt", as of QEMU's; devices are below.
 RAM_MIN = 2 * MIB
@@ -199,9 +200,9 @@ def _check_pins(pins: list[int], info: ValidationInfo) -> list[int]:
     return pins
 
 
-def _check_period(period: int, info: ValidationInfo) -> int:
-    if info.data.get("budget", 0) > period:
-        _reject(f"is {period}, less than budget", "both are in microseconds")
+def _check_period(period: int | None, info: ValidationInfo) -> int | None:
+    if (info.data.get("budget") or 0) > (period or DEFAULT_PERIOD):
+        _reject(f"is {period or DEFAULT_PERIOD}, less than budget", "both are in microseconds")
     return period
 
 
@@ -226,6 +227,7 @@ Smc = Annotated[int | str, BeforeValidator(_check_smc)]
 DevicePath = Annotated[str, StringConstraints(pattern=r"^(/[A-Za-z0-9@,._+-]+)+$")]
 Action = Literal["stop", "restart", "hold"]
 CpuNumber = Annotated[int, Field(ge=0, lt=MAX_CPUS)]
+Microseconds = Annotated[int, Field(ge=MIN_BUDGET, le=MAX_BUDGET)]
 FilePath = Annotated[str, AfterValidator(_check_path)]
 VmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,30}$")]
 NetworkName = VmName
@@ -347,9 +349,9 @@ class Vm(Model):
     restart_limit: Annotated[int, Field(ge=0, le=1_000_000_000)] | None = None
     passthrough: list[DevicePath] = []
     smc: Annotated[list[Smc], Field(max_length=MAX_SMCS)] = []
-    budget: Annotated[int, Field(ge=MIN_BUDGET, le=MAX_BUDGET)] = 10_000
-    period: Annotated[int, Field(ge=MIN_BUDGET, le=MAX_BUDGET), AfterValidator(_check_period)] = (
-        Field(default=10_000, validate_default=True)
+    budget: Microseconds | None = None
+    period: Annotated[Microseconds | None, AfterValidator(_check_period)] = Field(
+        default=None, validate_default=True
     )
     net: Annotated[list[Net], AfterValidator(_check_nets)] = []
     vsock: Vsock | None = None

@@ -12,7 +12,7 @@ from vessel.description import Description
 from vessel.hosts import networks, sddf, sddf_blk, sddf_net
 from vessel.hosts.boards import Board, Device
 from vessel.passthrough import Devices
-from vessel.schema import BLOCK, PAGE, Region, Vm
+from vessel.schema import BLOCK, DEFAULT_PERIOD, PAGE, Region, Vm
 
 # A protection domain's own address space; its program is linked to 0x200000.
 DEVICES_AT = 0x1000_0000
@@ -39,6 +39,9 @@ NET_PRIORITIES = {sddf_net.DRIVER: 128, sddf_net.VIRT_RX: 127, sddf_net.VIRT_TX:
 SERIAL_PRIORITIES = {sddf.DRIVER: 118, sddf.VIRT_TX: 117, sddf.VIRT_RX: 116}
 SDDF_PROGRAMS = ("timer_", "serial_", "blk_", "net_")  # Not ours: they may use vector registers.
 GUEST_PRIORITY = 10  # And the VM's own, 0 to 99.
+# Microseconds. A vCPU that spins for a lock does so for a whole slice while the one that has the
+# lock, or is next in its queue, waits for its turn on the same core.
+SHARED_SLICE = 1000
 
 ENTROPY_WINDOW = 8  # Of QEMU's virtio devices; it has a page for itself.
 DMA_SIZE = 0x4000  # At the start of what the board has for devices.
@@ -164,6 +167,12 @@ def _cores_of(system: _System, description: Description) -> dict[str, list[int]]
     return cores
 
 
+def _slice(placed: dict[str, list[int]]) -> int:
+    """What a vCPU runs until it is another one's turn, if there are others on its core."""
+    cores = [core for vm in placed.values() for core in vm]
+    return DEFAULT_PERIOD if len(cores) == len(set(cores)) else SHARED_SLICE
+
+
 def _pack(d: _Domain, vm: str, file: str) -> None:
     comment = f"What `vessel pack` writes: the manifest of {vm} and its images."
     region = d.system.region(f"{vm}_pack", comment, prefill_path=file, page_size=hex(BLOCK))
@@ -182,11 +191,19 @@ def _ramdisks(d: _Domain, name: str, vm: Vm) -> None:
     d.map(disks, RAMDISKS_AT, "rw", **symbols)
 
 
-def _guest(d: _Domain, name: str, vm: Vm, cores: list[int]) -> ET.Element:
+def _time(vm: Vm, slice_us: int) -> dict[str, str]:
+    """The time of each vCPU, in microseconds: all that there is, unless the description says."""
+    if vm.budget is None and vm.period is None:
+        return {"budget": str(slice_us), "period": str(slice_us)}
+    period = vm.period or DEFAULT_PERIOD
+    return {"budget": str(vm.budget or period), "period": str(period)}
+
+
+def _guest(d: _Domain, name: str, vm: Vm, cores: list[int], slice_us: int) -> ET.Element:
     """The virtual machine with its RAM, which its VMM sees too."""
     priority = GUEST_PRIORITY + vm.priority
     guest = ET.Element("virtual_machine", name=f"{name}_vm", priority=str(priority))
-    guest.attrib.update(budget=str(vm.budget), period=str(vm.period))
+    guest.attrib.update(_time(vm, slice_us))
     for i in range(vm.cpus):
         ET.SubElement(guest, "vcpu", id=str(i), **d.system.on(cores[i]))
     at = RAM_AT
@@ -245,7 +262,8 @@ def _end(d: _Domain) -> None:
 
 def _vmm(system: _System, description: Description, name: str, files: Files) -> _Domain:
     """A VM and its VMM."""
-    vm, cores = description.system.vm[name], _cores_of(system, description)[name]
+    vm, placed = description.system.vm[name], _cores_of(system, description)
+    cores = placed[name]
     devices = passthrough.find(description, name)
     comment = f"The VMM of {name}; its vCPUs run on what time is left."
     d = _Domain(system, name, files.vmm_of(name), VMM_PRIORITY, comment, cores[0])
@@ -254,7 +272,7 @@ def _vmm(system: _System, description: Description, name: str, files: Files) -> 
     _pack(d, name, files.packs[name])
     _ramdisks(d, name, vm)
     _map_links(d, [link for link in networks.links(description) if link.vm == name])
-    guest = _guest(d, name, vm, cores)
+    guest = _guest(d, name, vm, cores, _slice(placed))
     _common_devices(d, guest, devices)
     _pass(d, guest, devices)
     d.pd.append(guest)
