@@ -97,6 +97,15 @@ void vmm_vcpu_timer(struct vmm_vcpu *vcpu)
     vmm_vm_settle(vcpu->vm);
 }
 
+void vmm_vcpu_regs_ready(struct vmm_vcpu *vcpu)
+{
+    /* Meanwhile the VM may have been stopped, or reset. */
+    if (vcpu->state == VMM_VCPU_RUNNING) {
+        vmm_arch_regs_ready(vcpu);
+    }
+    vmm_vm_settle(vcpu->vm);
+}
+
 static VMM_NOINLINE void flush(struct vmm_vcpu *vcpu)
 {
     const struct vmm_irqchip *irqchip = &vcpu->vm->irqchip;

@@ -86,7 +86,8 @@ bool vmm_a64_is_el0(uint64_t pstate);
 /** Step over the instruction that caused the exit; `esr` tells its length. */
 void vmm_a64_advance(struct vmm_vcpu *vcpu, uint64_t esr);
 
-/** The guest takes an exception of class `ec` from PC, with a 32-bit instruction. */
+/** The guest takes an exception of class `ec` from PC, with a 32-bit instruction: now, or as soon
+ * as the host has EL1's registers. */
 void vmm_a64_inject(struct vmm_vcpu *vcpu, unsigned ec, uint64_t iss);
 
 /** The instruction at PC is UNDEFINED. */

@@ -141,32 +141,9 @@ void vmm_a64_data_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
     }
 }
 
-/*
- * The vector itself cannot be fetched. The table lies in one page, so the exception that this would
- * be could not be taken either, and so on for ever.
- */
-static bool is_lost(struct vmm_vcpu *vcpu)
-{
-    uint64_t pc = vmm_host_reg_read(vcpu, VMM_REG_PC);
-
-    return !vmm_a64_is_el0(vmm_host_reg_read(vcpu, VMM_REG_PSTATE)) &&
-           pc - vmm_host_reg_read(vcpu, VMM_REG_VBAR_EL1) < VECTOR_TABLE_SIZE;
-}
-
-static void lost(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
-{
-    report(vcpu, exit, "no memory to execute from");
-    vmm_vm_crash(vcpu,
-                 "no exception vector at PC 0x%" PRIx64 ": it can never go on. ELR_EL1 is where it "
-                 "came from; try a kernel built for this machine's memory map",
-                 vmm_host_reg_read(vcpu, VMM_REG_PC));
-}
-
 void vmm_a64_insn_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
 {
-    if (is_lost(vcpu)) {
-        lost(vcpu, exit);
-    } else if ((exit->esr & ISS_S1PTW) != 0) {
+    if ((exit->esr & ISS_S1PTW) != 0) {
         walk_abort(vcpu, exit);
     } else {
         external_abort(vcpu, exit, "no memory to execute from");

@@ -5,6 +5,10 @@
  * EL1 is always AArch64 here; EL0 may be AArch32. Not modelled, since not offered: TCO (MTE),
  * ALLINT (NMI), EXLOCK (GCS).
  */
+#include <inttypes.h>
+
+#include <vmm/arch.h>
+
 #include "a64.h"
 
 #define VECTOR_SP0 0x000u
@@ -49,22 +53,65 @@ static uint64_t entry_pstate(uint64_t old, uint64_t sctlr)
     return now;
 }
 
-/* ESR.IL is 1 for all that we inject: EC 0, instruction aborts, data aborts without ISV. */
-static void take(struct vmm_vcpu *vcpu, uint64_t pstate, unsigned ec, uint64_t iss)
+/*
+ * The vector itself cannot be fetched. The table lies in one page, so the exception that this would
+ * be could not be taken either, and so on for ever.
+ */
+static bool is_lost(unsigned ec, uint64_t pc, uint64_t vbar)
 {
-    uint64_t vector = vmm_host_reg_read(vcpu, VMM_REG_VBAR_EL1) + vector_offset(pstate);
+    return ec == ESR_EC_IABT_LOWER + ESR_EC_SAME_EL && pc - vbar < VECTOR_TABLE_SIZE;
+}
+
+static void lost(struct vmm_vcpu *vcpu, uint64_t pc)
+{
+    vmm_vm_crash(vcpu,
+                 "no exception vector at PC 0x%" PRIx64 ": it can never go on. ELR_EL1 is where it "
+                 "came from; try a kernel built for this machine's memory map",
+                 pc);
+}
+
+/* ESR.IL is 1 for all that we inject: EC 0, instruction aborts, data aborts without ISV. */
+static void take(struct vmm_vcpu *vcpu, const struct vmm_exception *e)
+{
+    uint64_t pc = vmm_host_reg_read(vcpu, VMM_REG_PC);
+    uint64_t pstate = vmm_host_reg_read(vcpu, VMM_REG_PSTATE);
+    uint64_t vbar = vmm_host_reg_read(vcpu, VMM_REG_VBAR_EL1);
     uint64_t sctlr = vmm_host_reg_read(vcpu, VMM_REG_SCTLR_EL1);
 
-    vmm_host_reg_write(vcpu, VMM_REG_ESR_EL1, FIELD_PREP(ESR_EC, ec) | ESR_IL | iss);
+    if (is_lost(e->ec, pc, vbar)) {
+        lost(vcpu, pc);
+        return;
+    }
+    if (e->far_known) {
+        vmm_host_reg_write(vcpu, VMM_REG_FAR_EL1, e->far);
+    }
+    vmm_host_reg_write(vcpu, VMM_REG_ESR_EL1, FIELD_PREP(ESR_EC, e->ec) | ESR_IL | e->iss);
     vmm_host_reg_write(vcpu, VMM_REG_SPSR_EL1, pstate);
-    vmm_host_reg_write(vcpu, VMM_REG_ELR_EL1, vmm_host_reg_read(vcpu, VMM_REG_PC));
+    vmm_host_reg_write(vcpu, VMM_REG_ELR_EL1, pc);
     vmm_host_reg_write(vcpu, VMM_REG_PSTATE, entry_pstate(pstate, sctlr));
-    vmm_host_reg_write(vcpu, VMM_REG_PC, vector);
+    vmm_host_reg_write(vcpu, VMM_REG_PC, vbar + vector_offset(pstate));
+}
+
+static void take_when_ready(struct vmm_vcpu *vcpu, const struct vmm_exception *e)
+{
+    if (vmm_host_regs_ready(vcpu)) {
+        take(vcpu, e);
+    } else {
+        vcpu->arch.exception = *e;
+    }
+}
+
+void vmm_arch_regs_ready(struct vmm_vcpu *vcpu)
+{
+    if (vcpu->arch.exception.due) {
+        vcpu->arch.exception.due = false;
+        take(vcpu, &vcpu->arch.exception);
+    }
 }
 
 void vmm_a64_inject(struct vmm_vcpu *vcpu, unsigned ec, uint64_t iss)
 {
-    take(vcpu, vmm_host_reg_read(vcpu, VMM_REG_PSTATE), ec, iss);
+    take_when_ready(vcpu, &(struct vmm_exception) { .due = true, .ec = ec, .iss = iss });
 }
 
 void vmm_a64_inject_undef(struct vmm_vcpu *vcpu)
@@ -89,15 +136,17 @@ static uint64_t abort_iss(const struct vmm_exit *exit, bool data, unsigned fsc)
 
 void vmm_a64_inject_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit, unsigned fsc)
 {
-    uint64_t pstate = vmm_host_reg_read(vcpu, VMM_REG_PSTATE);
     bool data = FIELD_GET(ESR_EC, exit->esr) == ESR_EC_DABT_LOWER;
     unsigned ec = data ? ESR_EC_DABT_LOWER : ESR_EC_IABT_LOWER;
 
-    if (!exit->far_unknown) {
-        vmm_host_reg_write(vcpu, VMM_REG_FAR_EL1, exit->far);
+    if (!vmm_a64_is_el0(vmm_host_reg_read(vcpu, VMM_REG_PSTATE))) {
+        ec += ESR_EC_SAME_EL;
     }
-    take(vcpu, pstate, vmm_a64_is_el0(pstate) ? ec : ec + ESR_EC_SAME_EL,
-         abort_iss(exit, data, fsc));
+    take_when_ready(vcpu, &(struct vmm_exception) { .due = true,
+                                                    .far_known = !exit->far_unknown,
+                                                    .ec = ec,
+                                                    .iss = abort_iss(exit, data, fsc),
+                                                    .far = exit->far });
 }
 
 /* AArch32.ITAdvance() */

@@ -19,6 +19,7 @@ void vmm_arch_vcpu_reset(struct vmm_vcpu *vcpu, uint64_t entry, uint64_t arg)
 {
     vmm_host_vcpu_reset(vcpu);
     vcpu->arch.mdscr = 0;
+    vcpu->arch.exception.due = false;
     vmm_host_reg_write(vcpu, VMM_REG_PC, entry);
     vmm_host_reg_write(vcpu, VMM_REG_PSTATE, PSTATE_DAIF | PSTATE_EL1H);
     vmm_host_reg_write(vcpu, VMM_REG_X0, arg);

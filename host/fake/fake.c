@@ -107,6 +107,11 @@ bool vmm_host_smc(struct vmm_vcpu *vcpu, uint64_t reg[VMM_SMC_REGS])
     return fake.has_firmware;
 }
 
+bool vmm_host_regs_ready(struct vmm_vcpu *vcpu)
+{
+    return !fake.vcpu[vcpu->id].regs_away;
+}
+
 void vmm_host_cache_clean(const void *p, size_t len)
 {
     (void)p;

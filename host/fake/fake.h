@@ -19,6 +19,7 @@ struct fake_vcpu {
     unsigned kicks;
     uint32_t acked; /**< Bit n: private interrupt n was acknowledged. */
     enum vmm_debug debug;
+    bool regs_away;    /**< vmm_host_regs_ready() is false. */
     uint64_t deadline; /**< UINT64_MAX: none. */
 };
 

@@ -21,6 +21,9 @@ PATCHED uint64_t vessel_ram5 = 0;
 PATCHED uint64_t vessel_ram6 = 0;
 PATCHED uint64_t vessel_ram7 = 0;
 
+/** A byte for each of VMM_MAX_VCPUS: the core of the vCPU. 0: all are on the VMM's. */
+PATCHED uint64_t vessel_cores = 0;
+
 /** The VM's disks in memory, one behind the other in the manifest's order; zeroed. */
 PATCHED uint64_t vessel_ramdisks = 0;
 PATCHED uint64_t vessel_ramdisks_size = 0;

@@ -33,6 +33,13 @@ enum mk_thread {
     MK_GUEST,   /**< Executes the guest whenever we do not. */
 };
 
+/** Of a vCPU whose registers of EL1 are in another core than ours. */
+enum mk_saving {
+    MK_SAVING_NOT,
+    MK_SAVING_WANTED, /**< It does not run until they are here. */
+    MK_SAVING_CALLED, /**< Its saver has been started. */
+};
+
 /** One vCPU as the host runs it. */
 struct mk_vcpu {
     struct vmm_vcpu *vcpu;
@@ -50,6 +57,9 @@ struct mk_vcpu {
     bool vtimer_masked;  /**< seL4 masked the virtual timer's interrupt until we acknowledge. */
     bool cntv_ctl_known; /**< The next is CNTV_CTL_EL0 as it is, until the guest executes. */
     seL4_Word cntv_ctl;
+    bool elsewhere; /**< It runs on another core than we. */
+    enum mk_saving saving;
+    bool saved;        /**< Until it executes, its registers of EL1 can be read and written. */
     uint64_t deadline; /**< Of vmm_host_timer_set(). */
     uint64_t wake;     /**< When the virtual timer of a vCPU that waits fires. */
 };
@@ -97,6 +107,7 @@ extern struct mk_vm mk;
 /** What the system description tells this protection domain; see there. */
 extern uint64_t vessel_pack;
 extern uint64_t vessel_pack_size;
+extern uint64_t vessel_cores;
 extern uint64_t vessel_uart;
 extern uint64_t vessel_uart_irq;
 extern uint64_t vessel_port;
@@ -216,6 +227,14 @@ unsigned mk_regs_reply(struct mk_vcpu *v);
 void mk_regs_write_back(struct mk_vcpu *v);
 /** Write back what changed, and let the thread run, whether it is stopped or in a fault. */
 void mk_regs_resume(struct mk_vcpu *v);
+
+/* saver.c */
+/** Does vCPU `index` run on another core than we? */
+bool mk_saver_needed(unsigned index);
+/** The vCPU is not to run before its registers are here: stopped, it waits for that. */
+void mk_saver_call(struct mk_vcpu *v);
+/** A fault of a child that is no vCPU of the guest's. */
+void mk_saver_fault(microkit_child child);
 
 /* lr.c */
 /** How many list registers the kernel has. */

@@ -169,6 +169,7 @@ void mk_regs_forget(struct mk_vcpu *v)
 {
     v->known = 0;
     v->cntv_ctl_known = false;
+    v->saved = false;
 }
 
 void mk_regs_vtimer_fired(struct mk_vcpu *v)

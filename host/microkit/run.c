@@ -55,6 +55,9 @@ static void serve(struct mk_vcpu *v)
     /* That may have had consequences. */
     if (!vmm_vcpu_runs(v->vcpu)) {
         leave(v);
+    } else if (v->saving != MK_SAVING_NOT) {
+        suspend(v);
+        mk_saver_call(v);
     } else if (v->thread != MK_GUEST) {
         enter(v);
     }
@@ -97,7 +100,8 @@ static VMM_NOINLINE void live(void)
 /* Nobody else has to be looked at. */
 static bool goes_on(const struct mk_vcpu *v)
 {
-    return vmm_vcpu_runs(v->vcpu) && !v->vcpu->flush_needed && mk.kicked == 0;
+    return vmm_vcpu_runs(v->vcpu) && !v->vcpu->flush_needed && mk.kicked == 0 &&
+           v->saving == MK_SAVING_NOT;
 }
 
 void mk_run_after_fault(struct mk_vcpu *v)

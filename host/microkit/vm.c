@@ -56,6 +56,7 @@ static void connect(void)
         mk.vcpu[i] = (struct mk_vcpu) {
             .vcpu = &mk.machine.vcpu[i],
             .child = i,
+            .elsewhere = mk_saver_needed(i),
             .deadline = UINT64_MAX,
             .wake = UINT64_MAX,
         };
@@ -218,6 +219,8 @@ seL4_Bool vmm_microkit_fault(microkit_child child, microkit_msginfo info, microk
 {
     (void)reply;
     if (child >= mk.machine.vm.vcpu_count) {
+        mk_saver_fault(child);
+        tell();
         return seL4_False;
     }
     struct mk_vcpu *v = mk.machine.vcpu[child].host;

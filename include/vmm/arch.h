@@ -26,6 +26,9 @@ void vmm_arch_vcpu_reset(struct vmm_vcpu *vcpu, uint64_t entry, uint64_t arg);
 /** Decode and handle one synchronous exit: emulate, inject, call, or crash the VM. Bounded work. */
 void vmm_arch_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit);
 
+/** What waited for vmm_host_regs_ready() can be done. */
+void vmm_arch_regs_ready(struct vmm_vcpu *vcpu);
+
 /** An interrupt of the vCPU's own hardware fired and is masked at the host: raise its line. */
 void vmm_arch_private_irq(struct vmm_vcpu *vcpu, uint32_t intid);
 

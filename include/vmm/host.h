@@ -25,6 +25,13 @@ uint64_t vmm_host_reg_read(struct vmm_vcpu *vcpu, uint32_t reg);
 /** Write a register of a vCPU that is not executing; takes effect at its next resume. */
 void vmm_host_reg_write(struct vmm_vcpu *vcpu, uint32_t reg, uint64_t value);
 
+/**
+ * Are the registers of the vCPU, which is not executing, at hand that its hardware may still hold
+ * while it does not execute (AArch64: those of EL1)? False: the host gets them, does not let the
+ * vCPU execute before, and then calls vmm_vcpu_regs_ready().
+ */
+bool vmm_host_regs_ready(struct vmm_vcpu *vcpu);
+
 /** Put all registers of the vCPU, its virtual CPU interface included, to their reset values. */
 void vmm_host_vcpu_reset(struct vmm_vcpu *vcpu);
 

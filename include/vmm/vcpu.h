@@ -75,6 +75,9 @@ void vmm_vcpu_private_irq(struct vmm_vcpu *vcpu, uint32_t intid);
 /** The deadline given to vmm_host_timer_set() has passed. */
 void vmm_vcpu_timer(struct vmm_vcpu *vcpu);
 
+/** The registers that vmm_host_regs_ready() said were not at hand now are. */
+void vmm_vcpu_regs_ready(struct vmm_vcpu *vcpu);
+
 /** Last step before a resume of a RUNNING vCPU, or before its CPU sleeps while it is WAITING; on
  * its own CPU. Cheap when nothing changed. */
 void vmm_vcpu_prepare(struct vmm_vcpu *vcpu);

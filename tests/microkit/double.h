@@ -8,7 +8,7 @@
 #include <stddef.h>
 
 #define DOUBLE_LRS 4u
-#define DOUBLE_VCPUS 8u
+#define DOUBLE_VCPUS 16u /* Of which 8 and up are savers. */
 #define DOUBLE_WORDS 36u
 #define DOUBLE_NOWHERE DOUBLE_WORDS
 #define DOUBLE_REPLY_CAP 4u

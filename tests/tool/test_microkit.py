@@ -178,8 +178,8 @@ def test_symbols_are_the_programs(sandbox: Sandbox, sdk: Path) -> None:
     keys = ("setvar_vaddr", "setvar_id", "setvar_prefill_size", "setvar_size", "symbol")
     seen = set()
     more = 'rng = true\ndisk = [{ ram = "4K" }]\n'
-    for toml in (VM, two + more):
-        assert build(sandbox, toml).status == 0
+    for toml in (VM + "cpus = 2\n", two + more):
+        assert build(sandbox, toml, "--config", "smp-release").status == 0
         root = system(sandbox)
         for pd in root.findall("protection_domain"):
             ends = root.findall(f"channel/end[@pd='{pd.get('name')}']")
@@ -187,17 +187,23 @@ def test_symbols_are_the_programs(sandbox: Sandbox, sdk: Path) -> None:
             source = config + own.get(pd.get("name").removeprefix("vessel_"), "")
             assert all(f"uint64_t {symbol} =" in source for symbol in symbols)
             seen |= symbols
-    assert len(seen) == 24
+    assert len(seen) == 25
 
 
 @pytest.mark.parametrize(
-    ("config", "cores"), [("release", [None] * 6), ("smp-release", list("012301"))]
+    ("config", "vcpus"),
+    [
+        ("release", dict.fromkeys("012345")),
+        # And a saver for each that is not on the VMM's core.
+        ("smp-release", dict(zip([*"012345", "9", "10", "11", "13"], "0123011231", strict=True))),
+    ],
 )
-def test_vcpus_are_spread(sandbox: Sandbox, sdk: Path, config: str, cores: list) -> None:
+def test_vcpus_are_spread(sandbox: Sandbox, sdk: Path, config: str, vcpus: dict) -> None:
     assert build(sandbox, VM + "cpus = 6\n", "--config", config).status == 0
-    vcpus = list(system(sandbox).iter("vcpu"))
-    assert [vcpu.get("id") for vcpu in vcpus] == list("012345")
-    assert [vcpu.get("cpu") for vcpu in vcpus] == cores
+    found = list(system(sandbox).iter("vcpu"))
+    assert {vcpu.get("id"): vcpu.get("cpu") for vcpu in found} == vcpus
+    if config == "smp-release":
+        assert (sandbox.path / "out/debian.cores").read_bytes() == bytes([0, 1, 2, 3, 0, 1])
 
 
 @pytest.mark.parametrize(

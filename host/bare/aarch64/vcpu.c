@@ -171,6 +171,13 @@ uint64_t vmm_host_reg_read(struct vmm_vcpu *vcpu, uint32_t reg)
     return hardware_read(reg);
 }
 
+/* Its exits are handled by the CPU that it is resident in. */
+bool vmm_host_regs_ready(struct vmm_vcpu *vcpu)
+{
+    (void)vcpu;
+    return true;
+}
+
 void vmm_host_reg_write(struct vmm_vcpu *vcpu, uint32_t reg, uint64_t value)
 {
     struct bare_vcpu *v = vcpu->host;

@@ -113,6 +113,9 @@ class Microkit:
             sddf_net.configure(uplinks, self._sddf_programs(sddf_net.PROGRAMS), out)
         programs = (VMM, MUX, TIMER, ENTROPY, SWITCH)
         names = Files(packs, MANIFEST, *programs, self.sddf, stores)
+        for vm, cores in sysdesc.placement(description, self._cores).items():
+            if sysdesc.elsewhere(cores):
+                (out / f"{vm}.cores").write_bytes(bytes(cores))
         (out / MANIFEST).write_bytes(outline(description))
         (out / SYSTEM).write_text(sysdesc.write(description, self.board, self._cores, names))
         self._call(tool, out)

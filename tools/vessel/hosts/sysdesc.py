@@ -18,6 +18,7 @@ from vessel.schema import BLOCK, DEFAULT_PERIOD, PAGE, Region, Vm
 DEVICES_AT = 0x1000_0000
 DEVICE_STEP = 0x1_0000
 PORTS_AT = 0x3000_0000
+CORES_AT = 0x3800_0000
 PACK_AT = 0x4000_0000
 RAM_AT = 0x1_0000_0000
 RAMDISKS_AT = 0x80_0000_0000
@@ -45,6 +46,9 @@ SHARED_SLICE = 1000
 
 ENTROPY_WINDOW = 8  # Of QEMU's virtio devices; it has a page for itself.
 DMA_SIZE = 0x4000  # At the start of what the board has for devices.
+
+# Children of a VMM: vCPU N is N. Of one on another core than the VMM's, the saver is this + N.
+FIRST_SAVER = 8
 
 GICC_GPA = 0x0801_0000  # Of machine "virt".
 
@@ -157,14 +161,19 @@ def _page_size(region: Region) -> int:
     return PAGE if region.base % BLOCK or region.size % BLOCK else BLOCK
 
 
-def _cores_of(system: _System, description: Description) -> dict[str, list[int]]:
+def placement(description: Description, cores: int) -> dict[str, list[int]]:
     """The core of each vCPU: as pinned, else one after the other."""
-    cores, free = {}, 0
+    places, free = {}, 0
     for name, vm in description.system.vm.items():
-        pins = vm.cpu_pin or [(free + i) % system.cores for i in range(vm.cpus)]
-        cores[name] = [pin % system.cores for pin in pins]
+        pins = vm.cpu_pin or [(free + i) % cores for i in range(vm.cpus)]
+        places[name] = [pin % cores for pin in pins]
         free += vm.cpus
-    return cores
+    return places
+
+
+def elsewhere(cores: list[int]) -> bool:
+    """Is one of a VM's vCPUs on another core than its VMM?"""
+    return any(core != cores[0] for core in cores)
 
 
 def _slice(placed: dict[str, list[int]]) -> int:
@@ -197,6 +206,18 @@ def _time(vm: Vm, slice_us: int) -> dict[str, str]:
         return {"budget": str(slice_us), "period": str(slice_us)}
     period = vm.period or DEFAULT_PERIOD
     return {"budget": str(vm.budget or period), "period": str(period)}
+
+
+def _savers(d: _Domain, guest: ET.Element, cores: list[int]) -> None:
+    """What lets the VMM have the registers of vCPUs on other cores."""
+    if not elsewhere(cores):
+        return
+    file = f"{d.name}.cores"
+    region = d.system.region(f"{d.name}_cores", "Where its vCPUs are.", prefill_path=file)
+    d.map(region, CORES_AT, "r", setvar_vaddr="vessel_cores")
+    for i, core in enumerate(cores):
+        if core != cores[0]:
+            ET.SubElement(guest, "vcpu", id=str(FIRST_SAVER + i), **d.system.on(core))
 
 
 def _guest(d: _Domain, name: str, vm: Vm, cores: list[int], slice_us: int) -> ET.Element:
@@ -262,7 +283,7 @@ def _end(d: _Domain) -> None:
 
 def _vmm(system: _System, description: Description, name: str, files: Files) -> _Domain:
     """A VM and its VMM."""
-    vm, placed = description.system.vm[name], _cores_of(system, description)
+    vm, placed = description.system.vm[name], placement(description, system.cores)
     cores = placed[name]
     devices = passthrough.find(description, name)
     comment = f"The VMM of {name}; its vCPUs run on what time is left."
@@ -273,6 +294,7 @@ def _vmm(system: _System, description: Description, name: str, files: Files) -> 
     _ramdisks(d, name, vm)
     _map_links(d, [link for link in networks.links(description) if link.vm == name])
     guest = _guest(d, name, vm, cores, _slice(placed))
+    _savers(d, guest, cores)
     _common_devices(d, guest, devices)
     _pass(d, guest, devices)
     d.pd.append(guest)

@@ -52,10 +52,20 @@ struct vmm_ptimer {
     bool imask;
 };
 
+/** An exception for the guest's EL1, taken from PC. */
+struct vmm_exception {
+    bool due;
+    bool far_known; /**< FAR_EL1 becomes `far`, */
+    unsigned ec;    /**< and ESR_EL1 this class */
+    uint64_t iss;   /**< and syndrome. */
+    uint64_t far;
+};
+
 /** AArch64's part of struct vmm_vcpu. */
 struct vmm_arch_vcpu {
     uint64_t mpidr;   /**< MPIDR_EL1 as the guest sees it. */
     uint64_t mdscr;   /**< MDSCR_EL1: kept, without effect. */
     uint64_t cntvoff; /**< CNTVOFF_EL2: the same for all vCPUs of a VM. */
     struct vmm_ptimer ptimer;
+    struct vmm_exception exception; /**< Until the host has EL1's registers at hand. */
 };

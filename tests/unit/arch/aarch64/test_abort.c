@@ -213,6 +213,38 @@ static void fetch_from_a_device_is_an_external_abort(void **state)
     assert_int_equal(reg(r, VMM_REG_PC), RIG_VBAR + 0x600);
 }
 
+/* The host does not have EL1's registers yet: the vCPU stays as it was. */
+static void exception_waits_for_the_host(void **state)
+{
+    struct rig *r = *state;
+    struct vmm_exit exit = { .esr = esr_of(0x20, TRANSLATION_L3), .far = FAR, .ipa = RIG_DEVICE };
+
+    fake.vcpu[0].regs_away = true;
+    set_reg(r, VMM_REG_VBAR_EL1, 0);
+    vmm_vcpu_exit(&r->vcpu[0], &exit);
+    assert_int_equal(reg(r, VMM_REG_PC), RIG_PC);
+    assert_int_equal(reg(r, VMM_REG_FAR_EL1), 0);
+    set_reg(r, VMM_REG_VBAR_EL1, RIG_VBAR);
+    vmm_vcpu_regs_ready(&r->vcpu[0]);
+    assert_taken(r, esr_of(0x21, 0x10));
+    assert_int_equal(reg(r, VMM_REG_FAR_EL1), FAR);
+    set_reg(r, VMM_REG_PC, RIG_PC);
+    vmm_vcpu_regs_ready(&r->vcpu[0]); /* It is taken once. */
+    assert_int_equal(reg(r, VMM_REG_PC), RIG_PC);
+}
+
+static void reset_forgets_the_exception(void **state)
+{
+    struct rig *r = *state;
+    struct vmm_exit exit = { .esr = esr_of(0x20, TRANSLATION_L3), .far = FAR, .ipa = RIG_DEVICE };
+
+    fake.vcpu[0].regs_away = true;
+    vmm_vcpu_exit(&r->vcpu[0], &exit);
+    vmm_arch_vcpu_reset(&r->vcpu[0], RIG_PC, 0);
+    vmm_vcpu_regs_ready(&r->vcpu[0]);
+    assert_int_equal(reg(r, VMM_REG_PC), RIG_PC);
+}
+
 /* A guest without vectors gets no exception that it could never take: it has crashed. */
 static void vector_that_cannot_be_fetched_is_a_crash(void **state)
 {
@@ -308,6 +340,8 @@ int main(void)
         cmocka_unit_test_setup(nothing_there_is_an_external_abort, rig_setup),
         cmocka_unit_test_setup(nothing_there_without_any_device, rig_setup),
         cmocka_unit_test_setup(fetch_from_a_device_is_an_external_abort, rig_setup),
+        cmocka_unit_test_setup(exception_waits_for_the_host, rig_setup),
+        cmocka_unit_test_setup(reset_forgets_the_exception, rig_setup),
         cmocka_unit_test_setup(vector_that_cannot_be_fetched_is_a_crash, rig_setup),
         cmocka_unit_test_setup(vector_without_a_table_walk_is_a_crash, rig_setup),
         cmocka_unit_test_setup(other_faults_are_external_aborts, rig_setup),
