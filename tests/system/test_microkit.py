@@ -47,6 +47,18 @@ def test_debian_on_two_cores(run):
     assert guest.ended() == 0
 
 
+def test_four_cores_at_once(run, payload, tmp_path):
+    """SGIs between all, timers, exceptions, and CPUs 1 to 3 on and off a hundred times."""
+    system = tmp_path / "four.toml"
+    system.write_text(
+        '[host]\nlog = "error"\n[vm.four]\ncpus = 4\ngic = 2\nmemory = "16M"\n'
+        f'kernel = "{payload("cores.elf")}"\ncmdline = "cpus=4 lives=34"\n'
+    )
+    guest = run(*ON_SEL4[:2], "--config", "smp-release", system)
+    assert guest.ended() == 0
+    assert re.findall(r"^ok (\w+)", guest.before, re.M) == ["SGIs", "timers", "aborts", "lives"]
+
+
 def test_nothing_there(run, payload):
     guest = run(*ON_SEL4, "--kernel", payload("unmapped.elf"))
     guest.expect("survived")

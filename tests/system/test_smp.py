@@ -60,3 +60,12 @@ def test_psci_errors_and_sgis(run, payload, gic):
     said = guest.before
     assert "FAILED" not in said
     assert len(re.findall(r"^ok ", said, re.M)) == 8
+
+
+@pytest.mark.parametrize("gic", [2, 3])
+def test_all_cpus_at_once(run, payload, gic):
+    """SGIs between all, timers, exceptions; the last CPU powers off while the others compute."""
+    more = ("--cpus", 8, "--gic", gic, "--append", "cpus=8")
+    guest = run("--kernel", payload("cores.elf"), *more)
+    assert guest.ended() == 0
+    assert re.findall(r"^ok (\w+)", guest.before, re.M) == ["SGIs", "timers", "aborts", "lives"]

@@ -44,9 +44,14 @@ void gic_init(void)
     gic_init_cpu(0);
 }
 
+static uintptr_t own_frame(void)
+{
+    return GICR + GICR_STRIDE * (sys_read(mpidr_el1) & 0xff) + SGI_FRAME;
+}
+
 void gic_enable(uint32_t intid)
 {
-    uintptr_t base = v3 && intid < 32 ? GICR + SGI_FRAME : GICD;
+    uintptr_t base = v3 && intid < 32 ? own_frame() : GICD;
 
     write32(base + 0x100 + intid / 32 * 4, 1u << intid % 32);
 }

@@ -72,6 +72,7 @@ uint64_t fdt_number(const char *fdt, const char *word, uint64_t otherwise);
 
 /** Find out which GIC there is; distributor and CPU interface on, priority mask open. */
 void gic_init(void);
+/** One below 32 is this CPU's own. */
 void gic_enable(uint32_t intid);
 /** CPU interface of CPU `cpu`, which is this one. */
 void gic_init_cpu(unsigned cpu);
@@ -97,5 +98,6 @@ void payload_sync(void);
 void payload_irq(void);
 void payload_second(uint64_t context);
 
-/** For CPU_ON of a second CPU: goes to payload_second(), interrupts masked, with a stack. */
+/** For CPU_ON of another CPU than the first of 8: goes to payload_second(), interrupts masked, with
+ * a stack of its own. */
 void second_entry(void);

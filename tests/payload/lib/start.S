@@ -23,10 +23,14 @@ _start:
     bl payload_main
     bl power_off
 
-/* Of the second CPU: x0 = what CPU_ON was told. */
+/* Of the second CPU and the others: x0 = what CPU_ON was told. */
 .global second_entry
 second_entry:
-    ldr x1, =second_stack + SECOND_STACK_SIZE
+    mrs x1, mpidr_el1
+    and x1, x1, #0xff
+    mov x2, #SECOND_STACK_SIZE
+    ldr x3, =second_stacks
+    madd x1, x1, x2, x3 /* Its end: the first one has none of these. */
     mov sp, x1
     ldr x1, =vectors
     msr vbar_el1, x1
@@ -81,5 +85,5 @@ return:
 
 .section .bss.second, "aw", @nobits
 .balign 16
-second_stack:
-    .skip SECOND_STACK_SIZE
+second_stacks:
+    .skip SECOND_STACK_SIZE * 7
