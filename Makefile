@@ -267,6 +267,7 @@ $(B)/payload/bench.elf: $(B)/aarch64/bench/payload.c.o $(PAYLOAD_LIB) tests/payl
 	@mkdir -p $(@D)
 	$(link-payload)
 
+$(B)/payload/virtio.elf: $(call objects,aarch64,$(wildcard tests/payload/hostile/*.c))
 $(B)/payload/%.elf: $(B)/aarch64/tests/payload/%.c.o $(PAYLOAD_LIB) tests/payload/lib/link.ld
 	@mkdir -p $(@D)
 	$(link-payload)

@@ -8,7 +8,7 @@
 #include <vmm/entropy.h>
 #include <vmm/virtio.h>
 
-#define VMM_VIRTIO_RNG_QUEUE_SIZE 16u
+#define VMM_VIRTIO_RNG_QUEUE_SIZE 64u
 
 /** Embed by value; no pointer inside is owned. */
 struct vmm_virtio_rng {

@@ -5,17 +5,25 @@
  * driver again. What an attack must lead to is DEVICE_NEEDS_RESET, an answer, or nothing at all.
  * Spec: virtio 1.2.
  */
-#include "lib/driver.h"
-
-#define RAM 0x40000000u
-#define RAM_END 0x40800000u /* The VM has 8 MiB. */
-#define SIZE VIRTIO_QUEUE_SIZE
-#define ALL_ONES 0xffffffffu
-#define STORM 20000u
+#include "hostile/hostile.h"
 
 static _Alignas(16) struct virtio_desc table[2 * SIZE];
-static unsigned faults;
 static uint64_t seed = 1;
+
+unsigned faults;
+const struct bad_buffer bad_buffers[BAD_BUFFERS] = {
+    { (uintptr_t)driver.buffer, 0 },
+    { (uintptr_t)driver.buffer, ALL_ONES },
+    { 0, 16 },
+    { GICD, 16 },
+    { RAM - 8, 16 },
+    { RAM_END - 8, 16 },
+    { RAM_END, 1 },
+    { ~0ull, 1 },
+    { ~0ull - 7, 16 },
+    { RAM + (1ull << 48), 16 },
+    { (uintptr_t)driver.buffer, 1u << 31 },
+};
 
 void payload_sync(void)
 {
@@ -23,13 +31,12 @@ void payload_sync(void)
     sys_write(elr_el1, sys_read(elr_el1) + 4);
 }
 
-static uint64_t random(void)
+uint64_t random(void)
 {
     return next_random(&seed);
 }
 
-/* After whatever was done before. */
-static bool is_well(void)
+bool is_well(void)
 {
     return driver_start(0) && driver_works() && faults == 0;
 }
@@ -146,8 +153,7 @@ static void changed_when_ready(void)
 
 /* --- Descriptors -------------------------------------------------------------------- */
 
-/* The chain at descriptor 0 breaks the device. */
-static bool breaks(void)
+bool breaks(void)
 {
     virtio_offer(&driver.ring, 0);
     virtio_notify(&driver.device, driver.queue);
@@ -186,29 +192,13 @@ static void next_outside(void)
 
 static void buffers(void)
 {
-    static const struct {
-        uint64_t addr;
-        uint32_t len;
-    } bad[] = {
-        { (uintptr_t)driver.buffer, 0 },
-        { (uintptr_t)driver.buffer, ALL_ONES },
-        { 0, 16 },
-        { GICD, 16 },
-        { RAM - 8, 16 },
-        { RAM_END - 8, 16 },
-        { RAM_END, 1 },
-        { ~0ull, 1 },
-        { ~0ull - 7, 16 },
-        { RAM + (1ull << 48), 16 },
-        { (uintptr_t)driver.buffer, 1u << 31 },
-    };
     bool ok = true;
 
-    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (unsigned i = 0; i < BAD_BUFFERS; i++) {
         for (unsigned flags = 0; flags <= DESC_WRITE; flags += DESC_WRITE) {
             ok = ok && driver_start(0);
             driver_desc(0, (uintptr_t)driver.buffer, 16, DESC_NEXT | flags, 1);
-            driver_desc(1, bad[i].addr, bad[i].len, flags, 0);
+            driver_desc(1, bad_buffers[i].addr, bad_buffers[i].len, flags, 0);
             ok = ok && breaks();
         }
     }
@@ -303,6 +293,12 @@ static void used_ring_edited(void)
 
 /* --- Time --------------------------------------------------------------------------- */
 
+/* What a device of this type is given to fill. */
+static uint32_t written(void)
+{
+    return driver.type == BLOCK || driver.type == ENTROPY ? DESC_WRITE : 0;
+}
+
 /* A full ring, then a reset, of the device or of the queue; nothing comes afterwards. */
 static void reset_in_flight(void)
 {
@@ -314,9 +310,8 @@ static void reset_in_flight(void)
         for (uint16_t i = 0; i + 2 < SIZE; i += 3) {
             driver_desc(i, (uintptr_t)driver.buffer, 16, DESC_NEXT, (uint16_t)(i + 1));
             driver_desc((uint16_t)(i + 1), RAM_END - 0x40000, driver.type == CONSOLE ? 16 : 0x8000,
-                        DESC_NEXT | (driver.type == BLOCK ? DESC_WRITE : 0), (uint16_t)(i + 2));
-            driver_desc((uint16_t)(i + 2), (uintptr_t)driver.buffer + 16, 1,
-                        driver.type == BLOCK ? DESC_WRITE : 0, 0);
+                        DESC_NEXT | written(), (uint16_t)(i + 2));
+            driver_desc((uint16_t)(i + 2), (uintptr_t)driver.buffer + 16, 1, written(), 0);
             virtio_offer(&driver.ring, i);
         }
         virtio_notify(&driver.device, driver.queue);
@@ -403,83 +398,6 @@ static void ring_storm(void)
     check("ring storm", is_well());
 }
 
-/* --- What is a type's own ----------------------------------------------------------- */
-
-/* 5.2.6 */
-static void blk_requests(void)
-{
-    uint64_t capacity = *(volatile uint64_t *)virtio_config(&driver.device);
-    bool ok = driver_start(0);
-
-    ok = ok && driver_blk(BLK_T_IN, capacity - 1, DRIVER_SECTOR) == BLK_S_OK &&
-         driver_blk(BLK_T_IN, capacity, DRIVER_SECTOR) == BLK_S_IOERR &&
-         driver_blk(BLK_T_IN, capacity - 1, 2 * DRIVER_SECTOR) == BLK_S_IOERR &&
-         driver_blk(BLK_T_OUT, capacity, DRIVER_SECTOR) == BLK_S_IOERR &&
-         driver_blk(BLK_T_IN, UINT64_C(1) << 55, DRIVER_SECTOR) == BLK_S_IOERR &&
-         driver_blk(BLK_T_OUT, ~UINT64_C(0), DRIVER_SECTOR) == BLK_S_IOERR &&
-         driver_blk(BLK_T_OUT, ~UINT64_C(0) - 1, 2 * DRIVER_SECTOR) == BLK_S_IOERR &&
-         driver_blk(BLK_T_IN, 0, DRIVER_SECTOR - 1) == BLK_S_IOERR &&
-         driver_blk(BLK_T_OUT, 0, 1) == BLK_S_IOERR && driver_blk(BLK_T_IN, 0, 0) == BLK_S_OK &&
-         driver_blk(BLK_T_GET_ID, 0, 1) == BLK_S_OK &&
-         driver_blk(3, 0, DRIVER_SECTOR) == BLK_S_UNSUPP &&
-         driver_blk(ALL_ONES, 0, DRIVER_SECTOR) == BLK_S_UNSUPP;
-    check("requests", ok && is_well());
-    ok = driver_start(0);
-    for (uint16_t i = 0; i < 8; i++) { /* The header in pieces. */
-        driver_desc(i, (uintptr_t)driver.buffer + 2 * i, 2, DESC_NEXT, (uint16_t)(i + 1));
-    }
-    driver_desc(8, DRIVER_DATA, DRIVER_SECTOR, DESC_NEXT | DESC_WRITE, 9);
-    driver_desc(9, (uintptr_t)driver.buffer + 16, 1, DESC_WRITE, 0);
-    driver_blk_header(BLK_T_IN, 0);
-    ok = ok && driver_submit(0) && driver.buffer[16] == BLK_S_OK && driver_start(0);
-    driver_desc(0, (uintptr_t)driver.buffer, 15, DESC_NEXT, 1);
-    driver_desc(1, (uintptr_t)driver.buffer + 16, 1, DESC_WRITE, 0);
-    ok = ok && breaks() && driver_start(0);
-    driver_desc(0, (uintptr_t)driver.buffer, 16, 0, 0);
-    check("headers", ok && breaks() && is_well());
-}
-
-/* 5.1.6.2: frames that are too short, too long, or ask for what was not negotiated, are lost. */
-static void net_frames(void)
-{
-    bool ok = driver_start(0);
-
-    for (unsigned i = 0; i < 12; i++) {
-        driver_works();
-        for (unsigned k = 0; k < 12; k++) {
-            driver.buffer[k] = (uint8_t)random();
-        }
-        driver_desc(0, (uintptr_t)driver.buffer, 12 + i * 6, 0, 0);
-        ok = ok && driver_submit(0);
-    }
-    driver_desc(0, RAM_END - 0x40000, 0x20000, 0, 0);
-    ok = ok && driver_submit(0) && driver_works() && driver_start(0);
-    driver_desc(0, (uintptr_t)driver.buffer, 11, 0, 0);
-    ok = ok && breaks() && driver_start(0);
-    driver_desc(0, (uintptr_t)driver.buffer, 76, DESC_WRITE, 0);
-    ok = ok && breaks() && driver_start(0);
-    driver.spare.desc[0] = (struct virtio_desc) { (uintptr_t)driver.buffer, 12, DESC_WRITE, 0 };
-    virtio_offer(&driver.spare, 0);
-    virtio_notify(&driver.device, driver.queue ^ 1); /* No room for a frame. */
-    check("frames", ok && driver_needs_reset() && is_well());
-}
-
-/* 5.3.6: what is to be shown is readable; what is typed goes into buffers of any size. */
-static void console_buffers(void)
-{
-    bool ok = driver_start(0);
-
-    driver_desc(0, (uintptr_t)driver.buffer, 16, DESC_WRITE, 0);
-    ok = ok && driver_submit(0) && driver_works();
-    for (uint16_t i = 0; i < SIZE; i++) {
-        driver.spare.desc[i] =
-            (struct virtio_desc) { (uintptr_t)driver.buffer, 16, 0, 0 }; /* Not writable. */
-        virtio_offer(&driver.spare, i);
-    }
-    virtio_notify(&driver.device, driver.queue ^ 1);
-    check("buffers of the console", ok && driver_works() && is_well());
-}
-
 static void attack(void)
 {
     static void (*const all[])(void) = {
@@ -492,19 +410,30 @@ static void attack(void)
     for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
         all[i]();
     }
-    if (driver.type == BLOCK) {
-        blk_requests();
-    } else if (driver.type == NET) {
-        net_frames();
-    } else {
-        console_buffers();
+    switch (driver.type) {
+    case BLOCK:
+        attack_blk();
+        break;
+    case NET:
+        attack_net();
+        break;
+    case CONSOLE:
+        attack_console();
+        break;
+    case ENTROPY:
+        attack_entropy();
+        break;
+    default:
+        attack_socket();
+        break;
     }
+    attack_packed();
 }
 
 void payload_main(void *fdt)
 {
     driver.type = (uint32_t)fdt_number(fdt, "device=", BLOCK);
-    driver.queue = driver.type == BLOCK ? 0 : 1;
+    driver.queue = driver.type == BLOCK || driver.type == ENTROPY ? 0 : 1;
     if (!virtio_find(&driver.device, driver.type)) {
         print("FAILED there is no such device\n");
         return;

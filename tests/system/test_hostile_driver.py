@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""A guest that attacks its own virtio device (tests/payload/virtio.c), alone and beside a Debian
-that uses the same disk, network or serial line all the while, and checks what it gets."""
+"""A guest that attacks its own virtio device (tests/payload/virtio.c), by split and packed rings,
+alone and beside a Debian that uses the same disk, network, sockets, randomness or serial line all
+the while, and checks what it gets."""
 
 import hashlib
 import re
@@ -16,7 +17,7 @@ MIB = 1 << 20
 DATA = hashlib.shake_256(b"unharmed").digest(8 * MIB)
 ROUNDS = 3
 # Attacks of every device, and of each type's own.
-ATTACKS = {"blk": 22, "net": 21, "console": 21}
+ATTACKS = {"blk": 30, "net": 29, "console": 29, "rng": 29, "vsock": 36}
 
 ROGUE = """
 [vm.rogue]
@@ -45,6 +46,12 @@ ON_A_NETWORK = (
     "until ip addr show eth0 | grep -q inet.10; do sleep 1; done; "
     "while wget -q -O - {url} | sha256sum | grep {hash}; do echo unharmed; done; echo HARMED"
 )
+# The host's echo, while others ask it for all of its connections; and random bytes, which differ.
+ON_SOCKETS = (
+    "/vsock-test serve 1 & while /vsock-test 2 1 && /vsock-test 2 5 && "
+    "head -c 64 /dev/hwrng >/tmp/a && ! cmp -s /tmp/a /tmp/b && mv /tmp/a /tmp/b; "
+    "do echo unharmed; done; echo HARMED"
+)
 ON_A_CONSOLE = (
     "while seq 1 300 | md5sum | grep {hash}; do echo unharmed; sleep 0.2; done; echo HARMED"
 )
@@ -52,17 +59,15 @@ ON_A_CONSOLE = (
 
 def spaced(word: str) -> str:
     """A word of one VM, which output of the other may interrupt."""
-    return r"(?:[\r\n]+(?:[^\n]*\[rogue\][^\n]*\n)*[^\n]*\[neighbour\]\S* )?".join(word)
+    return r"(?:[\r\n]+(?:[^\n]*\[rogue\d?\][^\n]*\n)*[^\n]*\[neighbour\]\S* )?".join(word)
 
 
-def rounds(guest: pexpect.spawn) -> None:
-    """Both go on until each has done so many rounds, none of which went wrong."""
-    done = {"survived": 0, "unharmed": 0}
-    patterns = {
-        "survived": r"\[rogue\][^\n]*survived",
-        "unharmed": spaced("unharmed"),
-        "wrong": "FAILED|HARMED",
-    }
+def rounds(guest: pexpect.spawn, *rogues: str) -> None:
+    """All go on until each has done so many rounds, none of which went wrong."""
+    patterns = {name: rf"\[{name}\][^\n]*survived" for name in rogues or ["rogue"]}
+    patterns["unharmed"] = spaced("unharmed")
+    done = dict.fromkeys(patterns, 0)
+    patterns["wrong"] = "FAILED|HARMED"
     while min(done.values()) < ROUNDS:
         seen = list(patterns)[guest.expect(list(patterns.values()))]
         assert seen != "wrong", guest.before[-2000:]
@@ -94,7 +99,7 @@ def test_network_beside_a_hostile_driver(run, build, tmp_path, serve):
     net = 'net = [{ network = "lan" }]\n'
     script = ON_A_NETWORK.format(url=serve(DATA), hash=hashlib.sha256(DATA).hexdigest())
     run_it = CMDLINE.format(tty="ttyAMA0", run=script)
-    rogue = f'cmdline = "device=1"\n{net}'
+    rogue = f'cmdline = "device=1"\ntransport = "pci"\n{net}'
     uplink = '[network.lan]\nuplink = "user"\n'
     guest = run(beside(tmp_path / "s.toml", build, rogue, net + run_it, uplink))
     rounds(guest)
@@ -110,6 +115,16 @@ def test_console_beside_a_hostile_driver(run, build, tmp_path):
     rounds(guest)
 
 
+def test_sockets_and_entropy_beside_hostile_drivers(run, build, tmp_path):
+    """One rogue has sockets, over PCI, the other one the source of randomness, over MMIO."""
+    own = "rng = true\nvsock = { cid = 4 }\n" + CMDLINE.format(tty="ttyAMA0", run=ON_SOCKETS)
+    rogue = 'cmdline = "device=19"\ntransport = "pci"\nvsock = { cid = 3 }\n'
+    other = ROGUE.replace("rogue", "rogue2") + 'cmdline = "device=4"\nrng = true\n'
+    path = beside(tmp_path / "s.toml", build, rogue, own, other)
+    path.write_text(path.read_text().replace("initrd.gz", "vsock.cpio.gz"))
+    rounds(run(path), "rogue", "rogue2")
+
+
 @pytest.mark.parametrize("transport", ["mmio", "pci"])
 @pytest.mark.parametrize(
     ("kind", "device", "keys"),
@@ -117,6 +132,8 @@ def test_console_beside_a_hostile_driver(run, build, tmp_path):
         ("blk", 2, 'disk = [{ ram = "1M" }]'),
         ("net", 1, 'net = [{ network = "lan" }]\n[network.lan]'),
         ("console", 3, 'console = "virtio"'),
+        ("rng", 4, "rng = true"),
+        ("vsock", 19, "vsock = { cid = 3 }"),
     ],
 )
 def test_survives(run, build, tmp_path, kind, device, keys, transport):

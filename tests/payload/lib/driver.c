@@ -13,6 +13,11 @@ void driver_desc(unsigned n, uint64_t addr, uint32_t len, uint32_t flags, uint16
     driver.ring.desc[n] = (struct virtio_desc) { addr, len, (uint16_t)flags, next };
 }
 
+uint64_t driver_cid(void)
+{
+    return *(volatile uint64_t *)virtio_config(&driver.device);
+}
+
 bool driver_start(uint64_t features)
 {
     bool ok = virtio_start(&driver.device, features);
@@ -66,17 +71,56 @@ uint8_t driver_blk(uint32_t request, uint64_t sector, uint32_t len)
     return driver_submit(0) ? driver.buffer[16] : BLK_NO_ANSWER;
 }
 
-bool driver_works(void)
+/* A reset that nobody answers (5.10.6.5), from this guest to a port of the host's. */
+static uint32_t packet(void)
 {
-    if (driver.type == BLOCK) {
-        return driver_blk(BLK_T_IN, 0, DRIVER_SECTOR) == BLK_S_OK;
+    struct driver_packet p = { .src_cid = driver_cid(), .dst_cid = 2, .type = 1, .op = 3 };
+
+    for (unsigned i = 0; i < sizeof(p); i++) {
+        driver.buffer[i] = ((const uint8_t *)&p)[i];
     }
+    return sizeof(p);
+}
+
+unsigned driver_request(struct driver_part part[DRIVER_PARTS])
+{
+    uintptr_t at = (uintptr_t)driver.buffer;
+    uint32_t len = FRAME;
+
     for (unsigned i = 0; i < FRAME; i++) {
         driver.buffer[i] = i < 12 ? 0 : 0xff; /* No offloads; a broadcast. */
     }
+    if (driver.type == BLOCK) {
+        driver_blk_header(BLK_T_IN, 0);
+        driver.buffer[16] = BLK_NO_ANSWER;
+        part[0] = (struct driver_part) { at, 16, false };
+        part[1] = (struct driver_part) { DRIVER_DATA, DRIVER_SECTOR, true };
+        part[2] = (struct driver_part) { at + 16, 1, true };
+        return 3;
+    }
     if (driver.type == CONSOLE) {
         driver.buffer[0] = '.';
+        len = 1;
     }
-    driver_desc(0, (uintptr_t)driver.buffer, driver.type == NET ? FRAME : 1, 0, 0);
-    return driver_submit(0);
+    len = driver.type == SOCKET ? packet() : driver.type == ENTROPY ? 8 : len;
+    part[0] = (struct driver_part) { at, len, driver.type == ENTROPY };
+    return 1;
+}
+
+bool driver_is_answered(void)
+{
+    return driver.type != BLOCK || driver.buffer[16] == BLK_S_OK;
+}
+
+bool driver_works(void)
+{
+    struct driver_part part[DRIVER_PARTS];
+    unsigned count = driver_request(part);
+
+    for (unsigned i = 0; i < count; i++) {
+        driver_desc(i, part[i].addr, part[i].len,
+                    (part[i].written ? DESC_WRITE : 0) | (i + 1 < count ? DESC_NEXT : 0),
+                    (uint16_t)(i + 1));
+    }
+    return driver_submit(0) && driver_is_answered();
 }

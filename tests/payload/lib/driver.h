@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A good driver of one virtio device, one request at a time. Spec: virtio 1.2, 5.1, 5.2, 5.3. */
+/* A good driver of one virtio device, one request at a time. Spec: virtio 1.2, 5.1 to 5.4, 5.10. */
 #pragma once
 
 #include "virtio.h"
@@ -8,6 +8,8 @@
 #define NET 1u
 #define BLOCK 2u
 #define CONSOLE 3u
+#define ENTROPY 4u
+#define SOCKET 19u
 
 /* 5.2.6 */
 #define BLK_T_IN 0u
@@ -40,8 +42,37 @@ uint16_t driver_used(void);
 void driver_desc(unsigned n, uint64_t addr, uint32_t len, uint32_t flags, uint16_t next);
 /** Give the device the chain at `head`; true: it has answered. */
 bool driver_submit(uint16_t head);
-/** What the device is for: read a sector, send a frame, print a full stop. */
+/** What the device is for: read a sector, send a frame or a packet, print a full stop, get a few
+ * random bytes. */
 bool driver_works(void);
+
+#define DRIVER_PARTS 3u
+struct driver_part {
+    uint64_t addr;
+    uint32_t len;
+    bool written; /**< By the device. */
+};
+/** The buffers of what driver_works() asks for, made anew; returns how many. */
+unsigned driver_request(struct driver_part part[DRIVER_PARTS]);
+/** Once it has been answered: as it should be? */
+bool driver_is_answered(void);
+
+/** What a packet of a socket starts with (5.10.6). */
+struct driver_packet {
+    uint64_t src_cid;
+    uint64_t dst_cid;
+    uint32_t src_port;
+    uint32_t dst_port;
+    uint32_t len;
+    uint16_t type;
+    uint16_t op;
+    uint32_t flags;
+    uint32_t buf_alloc;
+    uint32_t fwd_cnt;
+} __attribute__((packed));
+
+/** A socket device's own identifier. */
+uint64_t driver_cid(void);
 
 /** The header of a block request, in `buffer`. */
 void driver_blk_header(uint32_t request, uint64_t sector);
