@@ -86,7 +86,9 @@ def unframe(wire):
 
 def say(text, vm=0, kind=2):
     if serial:
-        serial.sendall(frame(kind, vm, text.encode()))
+        data = text.encode()
+        for at in range(0, len(data), 250):
+            serial.sendall(frame(kind, vm, data[at : at + 250]))
     else:
         print(text, end="", flush=True)
 
