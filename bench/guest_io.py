@@ -12,13 +12,16 @@ from pathlib import Path
 MIB = 1 << 20
 KIB = 1 << 10
 READ_MIB = 64
-REQUESTS = 8000
-READERS = 8
+DISK_SIZE = READ_MIB * MIB
+REQUESTS = 1600
+DEPTHS = (1, 8, 32)
 SENT_MIB = 16
+READ = "dd if=/dev/vda of=/dev/null iflag=direct"
 FRAME_PAYLOAD = 1448  # Of 1500 bytes, without the headers of IPv4 and TCP with time stamps.
 # Its lines are written one by one, unless the terminal leaves output as it is.
 TEXT = f"yes $(seq -s . 24) | head -c {MIB} >/tmp/text; stty -opost"
 # Frames of 1500 bytes with checksums, made by the guest.
+CONSOLE = "console=ttyAMA0"
 NO_OFFLOAD = "virtio_net.gso=0 virtio_net.csum=0"
 SERVER = (
     "killall udhcpc; ip addr add 10.1.0.1/24 dev eth0; ip link set eth0 up; mkdir /www; "
@@ -64,10 +67,12 @@ def cost(output: str) -> Cost:
 
 
 class Io:
-    """Runs guests by `run_vms`, with one kernel and initial RAM disk."""
+    """Runs guests by `run_vms`, or with a slow disk by `run_slow`, with one kernel and initial RAM
+    disk."""
 
-    def __init__(self, run_vms: RunVms, directory: Path, images: str) -> None:
+    def __init__(self, run_vms: RunVms, run_slow: RunVms, directory: Path, images: str) -> None:
         self._run_vms = run_vms
+        self._run_slow = run_slow
         self._directory = directory
         self._images = images
 
@@ -75,22 +80,37 @@ class Io:
         line = f'{options} quiet nokaslr vessel.run="{command}; poweroff -f"'
         return f"{self._images}\n{keys}\ncmdline = '{line}'"
 
-    def _one(self, command: str, keys: str, options: str = "console=ttyAMA0") -> Cost:
+    def _one(self, command: str, keys: str, options: str = CONSOLE) -> Cost:
         return cost(self._run_vms(self._directory, guest=self._keys(command, keys, options)))
 
-    def block(self, transport: str) -> tuple[float, float]:
-        """All instructions of sequential reads to the guest's, notifications of 1000 small."""
+    def _disk(self, transport: str) -> str:
         with (self._directory / "disk.img").open("wb") as disk:
-            disk.truncate(READ_MIB * MIB)
-        keys = f'disk = [{{ file = "disk.img" }}]\ntransport = "{transport}"'
-        read = "dd if=/dev/vda of=/dev/null iflag=direct"
-        each = REQUESTS // READERS
-        base = self._one("true", keys)
-        sequential = self._one(f"{read} bs=1M count={READ_MIB}", keys) - base
-        many = f"for n in $(seq {READERS}); do {read} bs=4k count={each} & done; wait"
-        requests = self._one(many, keys) - base
-        ratio = sequential.executed / (sequential.executed - sequential.el2)
-        return ratio, requests.mmio * 1000 / REQUESTS
+            disk.truncate(DISK_SIZE)
+        return f'disk = [{{ file = "disk.img" }}]\ntransport = "{transport}"'
+
+    def block(self, transport: str) -> float:
+        """All instructions of sequential reads to the guest's."""
+        keys = self._disk(transport)
+        read = f"{READ} bs=1M count={READ_MIB}"
+        sequential = self._one(read, keys) - self._one("true", keys)
+        return sequential.executed / (sequential.executed - sequential.el2)
+
+    def small(self, depth: int) -> tuple[float, float]:
+        """Notifications and interrupts of 1000 reads of 4 KiB by so many readers of a slow disk,
+        over PCI."""
+        keys = self._disk("pci")
+        found = []
+        for each in (0, REQUESTS // depth):
+            readers = f"for n in $(seq {depth}); do {READ} bs=4k count={each} & done; wait"
+            command = f"{readers}; grep virtio0-req /proc/interrupts"
+            output = self._run_slow(self._directory, guest=self._keys(command, keys, CONSOLE))
+            interrupts = re.search(r"(\d+) .*virtio0-req", output)
+            if interrupts is None:
+                raise SystemExit(f"no interrupts in:\n{output}")
+            found.append((cost(output).mmio, int(interrupts[1])))
+        (base, base_interrupts), (notifications, interrupts) = found
+        per_1000 = 1000 / REQUESTS
+        return (notifications - base) * per_1000, (interrupts - base_interrupts) * per_1000
 
     def console(self) -> tuple[float, float]:
         """Exits a KiB of a `cat`: as it is, and with output that the terminal does not process."""
@@ -105,7 +125,7 @@ class Io:
         """Guest to guest, in frames of 1500 bytes, of both VMs together: instructions of the VMM a
         payload byte, notifications per 1000 frames."""
         keys = 'net = [{ network = "lan" }]\ntransport = "pci"'
-        options = f"console=ttyAMA0 {NO_OFFLOAD}"
+        options = f"{CONSOLE} {NO_OFFLOAD}"
         costs = []
         for command in ("true", "wget -q -O /dev/null http://10.1.0.1/big"):
             server = self._keys(SERVER, keys, options)
@@ -116,16 +136,15 @@ class Io:
         return sent.el2 / (SENT_MIB * MIB), sent.mmio * 1000 / frames
 
 
-def figures(run_vms: RunVms, directory: Path, images: str) -> dict[str, float]:
-    io = Io(run_vms, directory, images)
-    ratio, _ = io.block("mmio")
-    pci_ratio, notifications = io.block("pci")
+def figures(io: Io) -> dict[str, float]:
+    small = {depth: io.small(depth) for depth in DEPTHS}
     lines, raw = io.console()
     per_byte, frame_notifications = io.net()
     return {
-        "block_ratio": ratio,
-        "block_ratio_pci": pci_ratio,
-        "block_notifications": notifications,
+        "block_ratio": io.block("mmio"),
+        "block_ratio_pci": io.block("pci"),
+        **{f"block_notifications_{depth}": of[0] for depth, of in small.items()},
+        **{f"block_interrupts_{depth}": of[1] for depth, of in small.items()},
         "net_per_byte": per_byte,
         "net_notifications": frame_notifications,
         "console_exits": raw,

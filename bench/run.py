@@ -24,12 +24,15 @@ COUNTER = BUILD / "payload/count.elf"
 KERNEL = BUILD / "guest/vmlinuz"
 INITRD = BUILD / "guest/bench.cpio.gz"
 SHELL = BUILD / "guest/initrd.gz"
+VMM = BUILD / "aarch64/vessel-vmm.elf"
 HOST = "bare-aarch64"
 SEL4 = "microkit-release"
 PLUGIN = BUILD / "share.so"
 ON_SEL4 = ("--host", "microkit", "--config", "release")
 NS_PER_S = 1_000_000_000
 NS_PER_TICK = 16  # QEMU's counter has 62.5 MHz.
+DISK_LATENCY_NS = 10_000_000  # Of real time.
+PACK_BASE = 0x44000000  # Where the host looks for the packed system.
 IDLE_S = 10
 TIMEOUT_S = 900
 
@@ -150,13 +153,38 @@ def ipi(gic: int) -> int:
     return number(r"bench ipi (\d+)", qemu(["./vessel", "run", "--plain", "--icount", *arguments]))
 
 
-def run_vms(directory: Path, **vms: str) -> str:
-    """What VMs with these keys print, on one CPU."""
+def describe(directory: Path, vms: dict[str, str]) -> str:
+    """The description of VMs with these keys, on one CPU."""
     path = directory / "vms.toml"
     tables = [f'[vm.{name}]\nmemory = "512M"\n{keys}\n' for name, keys in vms.items()]
     path.write_text('[host]\ncpus = 1\nlog = "debug"\n[network.lan]\n' + "".join(tables))
-    return re.sub(
-        r"\x1b\[[0-9;]*m", "", qemu(["./vessel", "run", "--plain", "--icount", str(path)])
+    return str(path)
+
+
+def plain(output: str) -> str:
+    """Without colours."""
+    return re.sub(r"\x1b\[[0-9;]*m", "", output)
+
+
+def run_vms(directory: Path, **vms: str) -> str:
+    """What VMs with these keys print, on one CPU."""
+    return plain(qemu(["./vessel", "run", "--plain", "--icount", describe(directory, vms)]))
+
+
+def run_on_slow_disk(directory: Path, **vms: str) -> str:
+    """The same, but their first disk takes 10 ms for each request, and reads as anything."""
+    pack = directory / "vms.pack"
+    qemu(["./vessel", "pack", "-o", str(pack), describe(directory, vms)])
+    disk = f"driver=null-co,node-name=disk,size={guest_io.DISK_SIZE},latency-ns={DISK_LATENCY_NS}"
+    return plain(
+        qemu(
+            ["qemu-system-aarch64", "-machine", "virt,virtualization=on,gic-version=3"]
+            + ["-cpu", "cortex-a53", "-m", "1G", "-kernel", str(VMM)]
+            + ["-device", f"loader,file={pack},addr={PACK_BASE:#x},force-raw=on"]
+            + ["-global", "virtio-mmio.force-legacy=false", "-blockdev", disk]
+            + ["-device", "virtio-blk-device,drive=disk", "-icount", "shift=0,sleep=on"]
+            + ["-display", "none", "-nodefaults", "-serial", "stdio", "-no-reboot"]
+        )
     )
 
 
@@ -214,7 +242,8 @@ def measure() -> dict[str, float]:
     with tempfile.TemporaryDirectory() as directory:
         figures |= linux(Path(directory)) | several_vms(Path(directory))
         images = f'kernel = "{KERNEL}"\ninitrd = "{SHELL}"'
-        return figures | guest_io.figures(run_vms, Path(directory), images)
+        io = guest_io.Io(run_vms, run_on_slow_disk, Path(directory), images)
+        return figures | guest_io.figures(io)
 
 
 def guest_on_sel4(directory: Path, sleep_s: int) -> tuple[int, int]:

@@ -17,6 +17,10 @@
 /* What a back end that completes at once may move in one event: the driver waits for it. */
 #define MOVED_MAX 0x80000u
 
+/* With so many in flight the disk has work until one of them completes: what comes until then is
+ * found at that time, and the driver need not notify. With fewer, a new one does not wait. */
+#define ENOUGH_IN_FLIGHT 4u
+
 #define CONFIG_SIZE 60u
 _Static_assert(offsetof(struct vmm_virtio_blk_config, blk_size) == 20, "5.2.4");
 _Static_assert(offsetof(struct vmm_virtio_blk_config, writeback) == 32, "5.2.4");
@@ -158,8 +162,13 @@ static void serve(struct vmm_virtio_blk *b, unsigned n)
     struct vmm_chain chain = { .seg = b->seg, .capacity = VMM_VIRTIO_BLK_SEGMENTS };
 
     while (!b->refused && b->free_head != VMM_VIRTIO_BLK_SLOTS && b->moved < MOVED_MAX) {
+        bool enough = b->in_flight >= ENOUGH_IN_FLIGHT;
+
+        vmm_virtio_poll(&b->virtio, n, enough);
         if (!vmm_virtio_pop(&b->virtio, n, &chain)) {
-            b->waiting &= (uint16_t) ~(1u << n);
+            if (!enough) {
+                b->waiting &= (uint16_t) ~(1u << n);
+            }
             return;
         }
         handle(b, n, &chain);
@@ -223,14 +232,6 @@ static void complete(void *dev, uint32_t id, enum vmm_block_status status)
     } else {
         answer(b, slot, status_of(status));
         free_slot(b, slot);
-    }
-    if (b->running) {
-        return;
-    }
-    if (b->waiting != 0 || b->to_flush != 0) {
-        run(b);
-    } else {
-        tell(b);
     }
 }
 

@@ -90,7 +90,7 @@ static int look(struct vmm_virtq *q, struct desc *desc)
     if (!over && available(q, desc)) {
         return 1;
     }
-    if (!over && !q->asked) {
+    if (!over && !q->asked && !q->polled) {
         ask(q);
         if (available(q, desc)) {
             return 1;

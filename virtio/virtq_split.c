@@ -93,7 +93,7 @@ static int look(struct vmm_virtq *q)
     if (q->last) {
         return end_run(q);
     }
-    if (!q->asked) {
+    if (!q->asked && !q->polled) {
         ask(q);
     }
     uint16_t idx = avail_idx(q);

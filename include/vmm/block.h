@@ -68,9 +68,11 @@ struct vmm_block_info {
 
 /** The model's side, for the back end to call. Neither call is NULL. */
 struct vmm_block_client {
-    /** The request `id` is done and its bytes are not touched any more. May come during submit. */
+    /** The request `id` is done and its bytes are not touched any more. Comes during its own submit,
+     * or before a ready(). */
     void (*complete)(void *dev, uint32_t id, enum vmm_block_status status);
-    /** After a refusal: there is room again. Must not come during a call of the model's. */
+    /** The end of an event: all has been completed that came together, of which the driver is told
+     * now; or there is room again after a refusal. Must not come during a call of the model's. */
     void (*ready)(void *dev);
     void *dev;
 };

@@ -134,6 +134,12 @@ static inline bool vmm_virtio_live(const struct vmm_virtio *v)
  */
 bool vmm_virtio_pop(struct vmm_virtio *v, unsigned n, struct vmm_chain *chain);
 
+/** Does the device look at queue `n` again by itself? See vmm_virtq_poll(). */
+static inline void vmm_virtio_poll(struct vmm_virtio *v, unsigned n, bool on)
+{
+    vmm_virtq_poll(&v->queue[n].ring, on);
+}
+
 /** Give a chain of queue `n` back; see vmm_virtq_push(). */
 void vmm_virtio_push(struct vmm_virtio *v, unsigned n, uint32_t token, uint32_t written);
 

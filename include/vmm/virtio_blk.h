@@ -48,7 +48,7 @@ struct vmm_virtio_blk {
     uint8_t in_flight; /**< Slots that are LIVE or ORPHAN. */
     uint8_t orphans;   /**< Slots that are ORPHAN. */
     uint8_t to_flush;  /**< Slots that are TO_FLUSH. */
-    uint16_t waiting;  /**< Bit n: queue n may have more. */
+    uint16_t waiting;  /**< Bit n: queue n may have more, or is polled. */
     uint16_t used;     /**< Bit n: queue n has something used and not told yet. */
     uint32_t moved;    /**< Bytes that the back end has moved at once, in this event. */
     bool running;

@@ -65,6 +65,7 @@ struct vmm_virtq {
     uint16_t looks;       /**< Times this run looked for more. */
     bool event_idx;
     bool indirect;
+    bool polled;     /**< See vmm_virtq_poll(). */
     bool asked;      /**< The driver has been asked to notify. */
     bool last;       /**< This run ends with what has been seen. */
     bool avail_wrap; /**< Packed: the driver's and the device's wrap counters. */
@@ -106,13 +107,24 @@ static inline bool vmm_virtq_enabled(const struct vmm_virtq *q)
  * Pops between two zeros are a run. A run is bounded whatever the driver does meanwhile: some
  * multiples of the queue size. While it lasts the driver is asked not to notify; before it ends the
  * driver is asked to notify again, and what came in between still belongs to the run. So 0 means:
- * for whatever comes now the driver notifies. A device that stops before 0 must pop again later.
+ * for whatever comes now the driver notifies, unless the queue is polled. A device that stops
+ * before 0 must pop again later.
  *
  * @retval 1  `chain` is filled in.
  * @retval 0  None left. Also: the queue is not enabled.
  * @retval -1 Broken: the driver did what it must not; q->error says what. Also on each later call.
  */
 int vmm_virtq_pop(struct vmm_virtq *q, struct vmm_chain *chain);
+
+/**
+ * While `on`, the device looks at the ring again by itself: it pops later, whatever the driver does,
+ * so that a run may end without asking for notifications. They may still come. After a change to
+ * false it must pop, as after a run that it has not ended.
+ */
+static inline void vmm_virtq_poll(struct vmm_virtq *q, bool on)
+{
+    q->polled = on;
+}
 
 /**
  * Give a chain back, in any order. No effect on a queue that is broken or not enabled; but a chain

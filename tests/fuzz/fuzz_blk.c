@@ -140,6 +140,17 @@ static void complete(struct fuzz_input *in)
     }
 }
 
+/* One or several that complete together. */
+static void complete_some(struct fuzz_input *in)
+{
+    unsigned count = 1 + (unsigned)fuzz_take(in, 1) % 4;
+
+    for (unsigned i = 0; i < count; i++) {
+        complete(in);
+    }
+    f.client.ready(f.client.dev);
+}
+
 static void room(struct fuzz_input *in)
 {
     uint64_t how = fuzz_take(in, 1);
@@ -184,7 +195,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             fuzz_virtio_notify(&f.v, (unsigned)fuzz_take(&in, 1) % 4);
             break;
         case 3:
-            complete(&in);
+            complete_some(&in);
             break;
         case 4:
             room(&in);

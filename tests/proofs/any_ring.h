@@ -68,6 +68,7 @@ static inline struct vmm_virtq any_ring(const struct vmm_virtq_ops *ops)
     q.device = malloc(bytes[2]);
     q.event_idx = nondet_bool();
     q.indirect = nondet_bool();
+    q.polled = nondet_bool();
     q.asked = nondet_bool();
     q.last = nondet_bool();
     q.avail_wrap = nondet_bool();

@@ -57,7 +57,7 @@ static void any_pop(struct vmm_virtq *q)
     prove(popped != 1 || (chain_valid(&chain) && chain.readable + chain.writable > 0));
     prove(popped != 1 ||
           before.in_flight + FIELD_GET(TOKEN_COUNT, chain.token) == (uint64_t)q->in_flight);
-    prove(popped != 0 || (q->asked && q->looks == 0));
+    prove(popped != 0 || ((q->asked || q->polled) && q->looks == 0));
 }
 
 static void any_push(struct vmm_virtq *q)

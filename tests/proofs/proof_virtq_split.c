@@ -59,7 +59,7 @@ static void any_pop(struct vmm_virtq *q)
     prove(popped == -1 || valid(q));
     prove(popped != 1 || less_left(q, &before));
     prove(popped != 1 || (chain_valid(&chain) && chain.readable + chain.writable > 0));
-    prove(popped != 0 || (q->asked && q->looks == 0));
+    prove(popped != 0 || ((q->asked || q->polled) && q->looks == 0));
 }
 
 void harness(void)

@@ -395,10 +395,10 @@ bool host_block_event(struct host_block *block)
         block->in_flight--;
         block->client.complete(block->client.dev, done.id, done.status);
     }
-    if (block->refused) {
-        block->refused = false;
+    any |= block->refused;
+    block->refused = false;
+    if (any) {
         block->client.ready(block->client.dev);
-        any = true;
     }
     return any;
 }

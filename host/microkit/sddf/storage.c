@@ -53,9 +53,8 @@ struct storage {
     struct vmm_block_client client;
     struct slot slot[SLOTS];
     unsigned in_flight;
-    bool alone;   /* What is in flight writes parts of blocks. */
-    bool refused; /* The model waits for ready(). */
-    bool told;    /* The virtualiser knows of all requests. */
+    bool alone; /* What is in flight writes parts of blocks. */
+    bool told;  /* The virtualiser knows of all requests. */
 };
 
 /* Written by `vessel build`; one without magic is no disk. */
@@ -147,7 +146,6 @@ static bool submit(void *cookie, const struct vmm_block_request *r)
     enum step step = first_step(r);
 
     if (slot == NULL || (step == STEP_FILL && s->in_flight != 0)) {
-        s->refused = true;
         return false;
     }
     vmm_assert(r->segment_count <= SEGMENT_MAX);
@@ -161,7 +159,6 @@ static bool submit(void *cookie, const struct vmm_block_request *r)
     }
     if (!enqueue(s, slot)) {
         slot->step = STEP_FREE;
-        s->refused = true;
         return false;
     }
     s->alone = step == STEP_FILL;
@@ -220,8 +217,7 @@ static void event(void *cookie)
             finish(s, &s->slot[index], status == BLK_RESP_OK);
         }
     }
-    if (s->refused && !s->alone) {
-        s->refused = false;
+    if (!s->alone) { /* Else nothing has completed. */
         s->client.ready(s->client.dev);
     }
     kick(s);

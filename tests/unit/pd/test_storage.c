@@ -252,7 +252,7 @@ static void answers_without_taking(uint8_t *bytes)
     assert_false(submit(VMM_BLOCK_READ, 51, 0, bytes, SECTOR));
     requests.head = requests.tail;
     event();
-    assert_int_equal(readies, 1);
+    assert_int_equal(readies, 3);
     assert_true(submit(VMM_BLOCK_READ, 51, 0, bytes, SECTOR));
 }
 

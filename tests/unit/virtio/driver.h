@@ -308,6 +308,21 @@ static inline void drv_kick(struct drv *d, unsigned n)
     drv_store(d, 0x050, n);
 }
 
+/* After one chain was added: does the device want to be notified (2.7.10)? Packed: it uses the flags
+ * alone. */
+static inline bool drv_notify_wanted(struct drv *d, unsigned n)
+{
+    const struct drv_queue *q = &d->queue[n];
+
+    if (q->packed) {
+        return *drv_u16(d, q->used + 2) == 0;
+    }
+    if (vmm_virtio_has(d->mmio.virtio, VMM_VIRTIO_F_EVENT_IDX)) {
+        return *drv_u16(d, q->used + 4 + 8u * q->size) == (uint16_t)(q->avail_idx - 1);
+    }
+    return *drv_u16(d, q->used) == 0;
+}
+
 /* Take the next used chain: false if there is none. */
 static inline bool drv_used(struct drv *d, unsigned n, uint32_t *id, uint32_t *written)
 {

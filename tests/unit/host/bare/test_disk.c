@@ -361,7 +361,8 @@ static void test_errors_reach_the_user(void **state)
     assert_int_equal(users[0].status[3], VMM_BLOCK_IO_ERROR);
 }
 
-/* One user cannot take all slots; a refused one is told when to come again. */
+/* One user cannot take all slots; a refused one is told when to come again, and each one of the end
+ * of an event. */
 static void test_quota(void **state)
 {
     uint8_t data[512];
@@ -379,7 +380,9 @@ static void test_quota(void **state)
     serve_all();
     assert_true(finish(0));
     assert_int_equal(users[0].total, HOST_BLOCK_QUOTA + 1);
-    assert_int_equal(users[0].ready, 1);
+    assert_int_equal(users[0].ready, 2);
+    assert_false(finish(0));
+    assert_int_equal(users[0].ready, 2);
 }
 
 static void test_starved_user_is_signalled(void **state)
