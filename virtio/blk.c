@@ -101,6 +101,36 @@ static void submit_or_park(struct vmm_virtio_blk *b)
     }
 }
 
+/* Is it the one whose pieces are not all submitted? */
+static bool in_pieces(const struct vmm_virtio_blk *b, const struct vmm_virtio_blk_slot *slot)
+{
+    return b->left != 0 && slot == &b->slot[b->request.id];
+}
+
+static void finish(struct vmm_virtio_blk *b, struct vmm_virtio_blk_slot *slot, int status)
+{
+    if (in_pieces(b, slot)) {
+        b->left = 0;
+    }
+    answer(b, slot, status);
+    free_slot(b, slot);
+}
+
+/* A back end that completes at once gets piece after piece, up to what one event may move. */
+static void submit_pieces(struct vmm_virtio_blk *b)
+{
+    struct vmm_virtio_blk_slot *slot = &b->slot[b->request.id];
+
+    while (b->left != 0 && slot->state == VMM_VIRTIO_BLK_NEXT && !b->refused &&
+           b->moved < MOVED_MAX) {
+        if (vmm_blk_cut(b)) {
+            submit_or_park(b);
+        } else {
+            finish(b, slot, VMM_VIRTIO_BLK_S_IOERR);
+        }
+    }
+}
+
 static void submit_flushes(struct vmm_virtio_blk *b)
 {
     for (uint32_t id = 0; b->to_flush != 0 && id < VMM_VIRTIO_BLK_SLOTS && !b->refused; id++) {
@@ -116,11 +146,10 @@ static void submit_flushes(struct vmm_virtio_blk *b)
     }
 }
 
-int vmm_blk_start(struct vmm_virtio_blk *b, unsigned n, const struct vmm_chain *chain,
-                  const struct vmm_block_request *request)
+int vmm_blk_start(struct vmm_virtio_blk *b, unsigned n, const struct vmm_chain *chain)
 {
     struct vmm_virtio_blk_slot *slot = take_slot(b);
-    bool writes = request->op != VMM_BLOCK_READ && request->op != VMM_BLOCK_FLUSH;
+    bool writes = b->request.op != VMM_BLOCK_READ && b->request.op != VMM_BLOCK_FLUSH;
 
     *slot = (struct vmm_virtio_blk_slot) {
         .status = status_byte(chain),
@@ -129,9 +158,9 @@ int vmm_blk_start(struct vmm_virtio_blk *b, unsigned n, const struct vmm_chain *
         .queue = (uint8_t)n,
         .then_flush = writes && vmm_blk_write_through(b),
     };
-    b->request = *request;
     b->request.id = (uint32_t)(slot - b->slot);
     submit_or_park(b);
+    submit_pieces(b);
     return PENDING;
 }
 
@@ -161,7 +190,8 @@ static void serve(struct vmm_virtio_blk *b, unsigned n)
 {
     struct vmm_chain chain = { .seg = b->seg, .capacity = VMM_VIRTIO_BLK_SEGMENTS };
 
-    while (!b->refused && b->free_head != VMM_VIRTIO_BLK_SLOTS && b->moved < MOVED_MAX) {
+    while (!b->refused && b->left == 0 && b->free_head != VMM_VIRTIO_BLK_SLOTS &&
+           b->moved < MOVED_MAX) {
         bool enough = b->in_flight >= ENOUGH_IN_FLIGHT;
 
         vmm_virtio_poll(&b->virtio, n, enough);
@@ -183,6 +213,7 @@ static void run(struct vmm_virtio_blk *b)
     if (b->parked && !b->refused) {
         submit_or_park(b);
     }
+    submit_pieces(b);
     for (unsigned n = 0; n < b->virtio.queue_count; n++) {
         if ((b->waiting & 1u << n) != 0) {
             serve(b, n);
@@ -225,13 +256,14 @@ static void complete(void *dev, uint32_t id, enum vmm_block_status status)
     if (slot->state == VMM_VIRTIO_BLK_ORPHAN) {
         b->orphans--;
         free_slot(b, slot);
+    } else if (in_pieces(b, slot) && status == VMM_BLOCK_OK) {
+        slot->state = VMM_VIRTIO_BLK_NEXT;
     } else if (slot->then_flush && status == VMM_BLOCK_OK) {
         slot->then_flush = false;
         slot->state = VMM_VIRTIO_BLK_TO_FLUSH;
         b->to_flush++;
     } else {
-        answer(b, slot, status_of(status));
-        free_slot(b, slot);
+        finish(b, slot, status_of(status));
     }
 }
 
@@ -262,6 +294,9 @@ static void forget(struct vmm_virtio_blk *b, unsigned n)
         if (slot->queue != n) {
             continue;
         }
+        if (in_pieces(b, slot)) {
+            b->left = 0;
+        }
         switch (slot->state) {
         case VMM_VIRTIO_BLK_LIVE:
             slot->state = VMM_VIRTIO_BLK_ORPHAN;
@@ -273,6 +308,9 @@ static void forget(struct vmm_virtio_blk *b, unsigned n)
             break;
         case VMM_VIRTIO_BLK_TO_FLUSH:
             b->to_flush--;
+            free_slot(b, slot);
+            break;
+        case VMM_VIRTIO_BLK_NEXT:
             free_slot(b, slot);
             break;
         default:

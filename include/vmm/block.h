@@ -68,8 +68,8 @@ struct vmm_block_info {
 
 /** The model's side, for the back end to call. Neither call is NULL. */
 struct vmm_block_client {
-    /** The request `id` is done and its bytes are not touched any more. Comes during its own submit,
-     * or before a ready(). */
+    /** The request `id` is done and its bytes are not touched any more. Comes during its own
+     * submit, or before a ready(). */
     void (*complete)(void *dev, uint32_t id, enum vmm_block_status status);
     /** The end of an event: all has been completed that came together, of which the driver is told
      * now; or there is room again after a refusal. Must not come during a call of the model's. */

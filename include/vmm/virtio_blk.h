@@ -22,6 +22,7 @@ enum vmm_virtio_blk_state {
     VMM_VIRTIO_BLK_FREE,
     VMM_VIRTIO_BLK_LIVE,     /**< With the back end; to be answered. */
     VMM_VIRTIO_BLK_PARKED,   /**< The back end has refused it for now. */
+    VMM_VIRTIO_BLK_NEXT,     /**< A piece of it is done; waits for the next one to be submitted. */
     VMM_VIRTIO_BLK_TO_FLUSH, /**< Written; waits for a FLUSH to be submitted. */
     VMM_VIRTIO_BLK_ORPHAN,   /**< With the back end; its queue was reset, nobody waits. */
 };
@@ -55,6 +56,9 @@ struct vmm_virtio_blk {
     bool submitted; /**< Since the last kick. */
     bool refused;   /**< By the back end, which will call when it has room. */
     bool parked;    /**< A slot is PARKED: `request` is its request, and `data` in use. */
+    uint32_t left;  /**< Sectors behind `request`, which is a piece, that are not submitted yet; not
+                       0:  `data` is in use, and no other request is taken. */
+    uint32_t cut_off; /**< Bytes of the last segment of `request` that are behind it. */
     struct vmm_block_request request;
     struct vmm_seg seg[VMM_VIRTIO_BLK_SEGMENTS];
     struct vmm_block_segment data[VMM_VIRTIO_BLK_SEGMENTS];

@@ -117,9 +117,9 @@ static inline bool vmm_virtq_enabled(const struct vmm_virtq *q)
 int vmm_virtq_pop(struct vmm_virtq *q, struct vmm_chain *chain);
 
 /**
- * While `on`, the device looks at the ring again by itself: it pops later, whatever the driver does,
- * so that a run may end without asking for notifications. They may still come. After a change to
- * false it must pop, as after a run that it has not ended.
+ * While `on`, the device looks at the ring again by itself: it pops later, whatever the driver
+ * does, so that a run may end without asking for notifications. They may still come. After a change
+ * to false it must pop, as after a run that it has not ended.
  */
 static inline void vmm_virtq_poll(struct vmm_virtq *q, bool on)
 {

@@ -48,6 +48,7 @@ static bool submit(void *cookie, const struct vmm_block_request *r)
         bytes += r->segment[i].len;
     }
     CHECK(r->segment_count == 0 || bytes == r->sector_count * VMM_BLOCK_SECTOR);
+    CHECK(bytes <= f.info.transfer_max);
     CHECK(!f.info.read_only || r->op == VMM_BLOCK_READ || r->op == VMM_BLOCK_FLUSH);
     for (size_t i = 0; i < f.held_count; i++) {
         CHECK(f.held[i].id != r->id);

@@ -3,7 +3,8 @@
  * The block device's requests, for any header, any chain of up to three segments and any disk: what
  * the back end is given lies on the disk in whole blocks and within the back end's limits, a
  * read-only disk is given nothing that writes, the data is exactly what the request says, lies in
- * the chain's segments, and what a READ fills is writable and ends before the status byte.
+ * the chain's segments, and what a READ fills is writable and ends before the status byte. Of a
+ * request in pieces this is the first one: proof_blk_cut.c has the others.
  * Sources:
  * Unwind: 5
  */
@@ -50,26 +51,24 @@ static void check_data(const struct vmm_block_request *r)
     bool filled = r->op == VMM_BLOCK_READ;
     uint64_t size = 0;
 
-    prove(r->segment == blk.data && r->segment_count > 0 && r->segment_count <= SEGMENTS);
+    prove(r->segment >= blk.data && r->segment_count > 0);
+    prove((size_t)(r->segment - blk.data) + r->segment_count <= SEGMENTS);
     prove(r->segment_count <= info.segment_max);
     for (size_t i = 0; i < r->segment_count; i++) {
         prove(r->segment[i].len > 0 && in_chain(&r->segment[i], filled));
         size += r->segment[i].len;
     }
     prove(size == r->sector_count * VMM_BLOCK_SECTOR && size <= info.transfer_max);
-    prove(size == (filled ? chain.writable_size - 1 : chain.readable_size - HEADER_SIZE));
 }
 
-int vmm_blk_start(struct vmm_virtio_blk *b, unsigned n, const struct vmm_chain *c,
-                  const struct vmm_block_request *r)
+static void check_request(const struct vmm_block_request *r)
 {
     uint64_t mask = info.block_size / VMM_BLOCK_SECTOR - 1;
 
-    prove(b == &blk && n == 0 && c == &chain);
     prove(!info.read_only || r->op == VMM_BLOCK_READ || r->op == VMM_BLOCK_FLUSH);
     if (r->op == VMM_BLOCK_FLUSH) {
         prove(info.flush);
-        return PENDING;
+        return;
     }
     prove(r->sector_count > 0 && ((r->sector | r->sector_count) & mask) == 0);
     prove(r->sector < info.capacity && r->sector_count <= info.capacity - r->sector);
@@ -77,6 +76,22 @@ int vmm_blk_start(struct vmm_virtio_blk *b, unsigned n, const struct vmm_chain *
     prove(r->op != VMM_BLOCK_WRITE_ZEROES || r->sector_count <= info.write_zeroes_max);
     if (r->op == VMM_BLOCK_READ || r->op == VMM_BLOCK_WRITE) {
         check_data(r);
+    }
+}
+
+int vmm_blk_start(struct vmm_virtio_blk *b, unsigned n, const struct vmm_chain *c)
+{
+    struct vmm_block_request *r = &blk.request;
+
+    prove(b == &blk && n == 0 && c == &chain);
+    check_request(r);
+    if (r->op == VMM_BLOCK_READ || r->op == VMM_BLOCK_WRITE) {
+        prove(r->segment == blk.data);
+        prove((r->sector_count + blk.left) * VMM_BLOCK_SECTOR ==
+              (r->op == VMM_BLOCK_READ ? chain.writable_size - 1
+                                       : chain.readable_size - HEADER_SIZE));
+    } else {
+        prove(blk.left == 0);
     }
     return PENDING;
 }
@@ -114,6 +129,8 @@ void harness(void)
     info.read_only = nondet_bool();
     info.flush = nondet_bool();
     assume(info.block_size >= VMM_BLOCK_SECTOR && vmm_is_power_of_2(info.block_size));
+    assume(info.transfer_max >= info.block_size && info.transfer_max % info.block_size == 0);
+    assume(info.segment_max != 0);
     blk.backend.info = &info;
     blk.virtio.status = nondet_u8();
     blk.virtio.driver = nondet_u64();

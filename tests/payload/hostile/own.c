@@ -2,6 +2,37 @@
 /* Attacks that one type of device knows. Spec: virtio 1.2, 5.1 to 5.4. */
 #include "hostile.h"
 
+/* A request of `len` bytes at `at`: more than the device has told that it takes. */
+static bool blk_large(uint32_t type, uint64_t at, uint32_t len)
+{
+    driver_blk_header(type, 0);
+    driver.buffer[16] = BLK_NO_ANSWER;
+    driver_desc(0, (uintptr_t)driver.buffer, 16, DESC_NEXT, 1);
+    driver_desc(1, at, len, DESC_NEXT | (type == BLK_T_IN ? DESC_WRITE : 0), 2);
+    driver_desc(2, (uintptr_t)driver.buffer + 16, 1, DESC_WRITE, 0);
+    return driver_submit(0) && driver.buffer[16] == BLK_S_OK;
+}
+
+/* A MiB in one request, written and read back. */
+static void blk_mib(void)
+{
+    static const uint32_t len = 0x100000;
+    volatile uint64_t *from = (uint64_t *)(RAM + 0x400000);
+    volatile uint64_t *to = (uint64_t *)(RAM + 0x500000);
+    bool ok = driver_start(0);
+
+    for (uint32_t i = 0; i < len / 8; i++) {
+        from[i] = random();
+        to[i] = 0;
+    }
+    ok =
+        ok && blk_large(BLK_T_OUT, (uintptr_t)from, len) && blk_large(BLK_T_IN, (uintptr_t)to, len);
+    for (uint32_t i = 0; i < len / 8; i++) {
+        ok = ok && from[i] == to[i];
+    }
+    check("a large request", ok && is_well());
+}
+
 /* 5.2.6 */
 void attack_blk(void)
 {
@@ -34,6 +65,7 @@ void attack_blk(void)
     ok = ok && breaks() && driver_start(0);
     driver_desc(0, (uintptr_t)driver.buffer, 16, 0, 0);
     check("headers", ok && breaks() && is_well());
+    blk_mib();
 }
 
 /* 5.1.6.2: frames that are too short, too long, or ask for what was not negotiated, are lost. */

@@ -308,8 +308,8 @@ static inline void drv_kick(struct drv *d, unsigned n)
     drv_store(d, 0x050, n);
 }
 
-/* After one chain was added: does the device want to be notified (2.7.10)? Packed: it uses the flags
- * alone. */
+/* After one chain was added: does the device want to be notified (2.7.10)? Packed: it uses the
+ * flags alone. */
 static inline bool drv_notify_wanted(struct drv *d, unsigned n)
 {
     const struct drv_queue *q = &d->queue[n];

@@ -35,6 +35,7 @@ static struct {
     struct vmm_block_info info;
     struct vmm_block_client client;
     uint8_t image[SECTORS * 512];
+    uint8_t *image_at; /* NULL: `image`. */
     struct vmm_block_request held[HELD_MAX];
     struct vmm_block_segment segment[HELD_MAX][8];
     unsigned count;
@@ -49,7 +50,7 @@ static struct vmm_virtio_blk blk;
 
 static void perform(const struct vmm_block_request *r)
 {
-    uint8_t *at = disk.image + r->sector * 512;
+    uint8_t *at = (disk.image_at != NULL ? disk.image_at : disk.image) + r->sector * 512;
 
     if (r->op == VMM_BLOCK_DISCARD || r->op == VMM_BLOCK_WRITE_ZEROES) {
         memset(at, 0, r->sector_count * 512);
@@ -448,30 +449,73 @@ static void test_lengths(void **state)
     assert_int_equal(done(T_IN, 0, 511, true), IOERR);
     assert_int_equal(done(T_IN, 0, 513, true), IOERR);
     assert_int_equal(done(T_OUT, 0, 1, false), IOERR);
-    assert_int_equal(done(T_IN, 0, 0x4000 + 512, true), IOERR);
     assert_int_equal(done(T_IN, 0, 0, true), OK);
     assert_int_equal(disk.submits, 0);
     assert_int_equal(done(T_IN, 0, 0x4000, true), OK);
 }
 
-/* More pieces than the back end takes, which SEG_MAX has told. */
+/* A request whose data is in `count` buffers of `len` bytes. */
+static void scattered(uint32_t type, unsigned count, uint32_t len)
+{
+    struct drv_buf buf[40] = { { HEADER, 16, false } };
+
+    put_header(HEADER, type, 0);
+    *(uint8_t *)drv_at(&d, STATUS) = UNTOUCHED;
+    for (unsigned i = 0; i < count; i++) {
+        buf[i + 1] = (struct drv_buf) { DATA + (uint64_t)len * i, len, type == T_IN };
+    }
+    buf[count + 1] = (struct drv_buf) { STATUS, 1, true };
+    drv_add(&d, 0, buf, count + 2);
+    drv_kick(&d, 0);
+}
+
+/* More segments than the back end takes, which SEG_MAX has told: in pieces; but for a block of too
+ * many. */
 static void test_too_many_segments(void **state)
 {
-    struct drv_buf buf[16] = { { HEADER, 16, false } };
     uint32_t written;
 
     (void)state;
     go(F_ALL);
-    put_header(HEADER, T_IN, 0);
-    for (unsigned i = 0; i < 9; i++) {
-        buf[i + 1] = (struct drv_buf) { DATA + 512 * i, 512, true };
-    }
-    buf[10] = (struct drv_buf) { STATUS, 1, true };
-    drv_add(&d, 0, buf, 11);
-    drv_kick(&d, 0);
+    scattered(T_IN, 9, 512);
+    assert_int_equal(used(0, &written), OK);
+    assert_int_equal(written, 9 * 512 + 1);
+    assert_int_equal(disk.submits, 2);
+    assert_memory_equal(drv_at(&d, DATA), disk.image, 9 * 512);
+    scattered(T_IN, 24, 64);
+    assert_int_equal(used(0, &written), OK);
+    assert_int_equal(disk.submits, 5);
+    assert_memory_equal(drv_at(&d, DATA), disk.image, 24 * 64);
+    scattered(T_IN, 20, 128);
+    assert_int_equal(used(0, &written), OK);
+    assert_memory_equal(drv_at(&d, DATA), disk.image, 20 * 128);
+    disk.submits = 0;
+    scattered(T_IN, 16, 32);
     assert_int_equal(used(0, &written), IOERR);
     assert_int_equal(written, 0);
     assert_int_equal(disk.submits, 0);
+    assert_int_equal(done(T_IN, 0, 512, true), OK);
+}
+
+/* As much as the back end takes in one request, until all of it is done. */
+static void test_large_requests(void **state)
+{
+    uint32_t written;
+
+    (void)state;
+    disk.info.transfer_max = 0x1000;
+    plug(2);
+    go(F_ALL);
+    request(0, T_IN, 3, 0x3600, true);
+    drv_kick(&d, 0);
+    assert_int_equal(used(0, &written), OK);
+    assert_int_equal(written, 0x3601);
+    assert_int_equal(disk.submits, 4);
+    assert_memory_equal(drv_at(&d, DATA), disk.image + 3 * 512, 0x3600);
+    memset(drv_at(&d, DATA), 0x77, 0x2000);
+    assert_int_equal(done(T_OUT, 1, 0x2000, false), OK);
+    assert_memory_equal(drv_at(&d, DATA), disk.image + 512, 0x2000);
+    assert_int_equal(disk.op_count[VMM_BLOCK_WRITE], 2);
 }
 
 /* Requests are whole blocks (5.2.4: blk_size). */
@@ -807,6 +851,80 @@ static void test_queue_reset(void **state)
     assert_int_equal(used(0, &written), OK);
 }
 
+/* The pieces come one after the other; what is behind the request waits for the last. */
+static void test_pieces_wait_for_the_back_end(void **state)
+{
+    uint32_t written;
+
+    (void)state;
+    disk.info.transfer_max = 0x1000;
+    disk.at_once = false;
+    plug(2);
+    go(0);
+    request(0, T_OUT, 0, 0x2800, false);
+    drv_kick(&d, 0);
+    request(1, T_IN, 5, 512, true);
+    drv_kick(&d, 1);
+    assert_int_equal(disk.count, 1);
+    finish(0);
+    assert_int_equal(disk.count, 1);
+    assert_int_equal(disk.held[0].sector, 8);
+    disk.room = 0;
+    finish(0);
+    assert_int_equal(disk.count, 0);
+    assert_int_equal(status(), UNTOUCHED);
+    disk.room = 9;
+    disk.client.ready(disk.client.dev);
+    assert_int_equal(disk.count, 2);
+    assert_int_equal(disk.held[0].sector_count, 4);
+    finish(0);
+    assert_int_equal(answered(0), 0);
+    assert_int_equal(disk.op_count[VMM_BLOCK_FLUSH], 1);
+    finish(1);
+    assert_int_equal(answered(0), 1);
+    finish(0);
+    assert_int_equal(used(1, &written), OK);
+}
+
+/* An error ends it; a reset does, too, at once or after the piece that is under way. */
+static void test_pieces_end_early(void **state)
+{
+    uint32_t written;
+
+    (void)state;
+    disk.info.transfer_max = 0x1000;
+    disk.at_once = false;
+    plug(2);
+    go(F_ALL);
+    request(0, T_IN, 0, 0x3000, true);
+    drv_kick(&d, 0);
+    finish(0);
+    disk.status = VMM_BLOCK_IO_ERROR;
+    finish(0);
+    disk.status = VMM_BLOCK_OK;
+    assert_int_equal(used(0, &written), IOERR);
+    assert_int_equal(disk.count, 0);
+    request(0, T_IN, 0, 0x3000, true);
+    drv_kick(&d, 0);
+    assert_false(stored(0x070, 0));
+    finish(0);
+    assert_true(stored(0x070, 0));
+    go(F_ALL);
+    request(0, T_IN, 0, 0x3000, true);
+    drv_kick(&d, 0);
+    disk.room = 0;
+    finish(0);
+    assert_true(stored(0x070, 0));
+    disk.room = 9;
+    disk.client.ready(disk.client.dev);
+    assert_int_equal(disk.count, 0);
+    go(F_ALL);
+    request(0, T_IN, 0, 512, true);
+    drv_kick(&d, 0);
+    finish(0);
+    assert_int_equal(used(0, &written), OK);
+}
+
 /* What the back end has refused is forgotten at once. */
 static void test_reset_with_parked_request(void **state)
 {
@@ -868,8 +986,8 @@ static void test_breaks_with_requests_in_flight(void **state)
     assert_int_equal(answered(0), 1);
 }
 
-/* One notification of the back end for all that is sent in one go, and one interrupt for all that is
- * answered in one go. */
+/* One notification of the back end for all that is sent in one go, and one interrupt for all that
+ * is answered in one go. */
 static void test_a_batch_is_told_once(void **state)
 {
     (void)state;
@@ -990,6 +1108,48 @@ static void test_much_at_once_is_done_in_pieces(void **state)
     assert_int_equal(answered(0), 1);
 }
 
+/* The same with one request; and with a reset in its midst. */
+static void test_a_large_one_is_done_in_pieces(void **state)
+{
+    static uint8_t image[0x180000];
+    struct vmm_mmio io = { .offset = 0x050, .size = 4, .write = true };
+    struct drv_buf buf[50] = { { HEADER, 16, false } };
+    unsigned stores = 0;
+    uint32_t written;
+
+    (void)state;
+    disk.info.transfer_max = 0x20000;
+    disk.info.segment_max = 8;
+    disk.info.capacity = sizeof(image) / 512;
+    disk.image_at = image;
+    plug(1);
+    for (unsigned i = 1; i <= 48; i++) {
+        buf[i] = (struct drv_buf) { DATA, 0x8000, true };
+    }
+    buf[49] = (struct drv_buf) { STATUS, 1, true };
+    for (unsigned round = 0; round < 2; round++) {
+        go(F_ALL);
+        put_header(HEADER, T_IN, 0);
+        drv_add(&d, 0, buf, 50);
+        vmm_virtio_mmio_access(&d.mmio, &io);
+        assert_true(io.again);
+        assert_int_equal(disk.submits, 4);
+        disk.submits = 0;
+        assert_true(stored(0x070, 0));
+    }
+    go(F_ALL);
+    put_header(HEADER, T_IN, 0);
+    drv_add(&d, 0, buf, 50);
+    do {
+        vmm_virtio_mmio_access(&d.mmio, &io);
+        stores++;
+    } while (io.again);
+    assert_in_range(stores, 3, 4);
+    assert_int_equal(disk.submits, 12);
+    assert_int_equal(used(0, &written), OK);
+    assert_int_equal(written, sizeof(image) + 1);
+}
+
 #define S(name)                        \
     {                                  \
 #name, name, split, NULL, NULL \
@@ -1015,6 +1175,12 @@ int main(void)
         S(test_out_of_range),
         S(test_lengths),
         S(test_too_many_segments),
+        P(test_too_many_segments),
+        S(test_large_requests),
+        S(test_pieces_wait_for_the_back_end),
+        P(test_pieces_wait_for_the_back_end),
+        S(test_pieces_end_early),
+        P(test_pieces_end_early),
         S(test_block_size),
         S(test_ranges),
         S(test_ranges_not_negotiated),
@@ -1047,6 +1213,7 @@ int main(void)
         P(test_queues_are_busy_together),
         S(test_much_at_once_is_done_in_pieces),
         P(test_much_at_once_is_done_in_pieces),
+        S(test_a_large_one_is_done_in_pieces),
     };
 
     return cmocka_run_group_tests_name("blk", tests, NULL, NULL);
