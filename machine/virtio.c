@@ -249,6 +249,19 @@ void vmm_machine_virtio_fdt(const struct vmm_machine *machine, struct vmm_fdt *f
     }
 }
 
+enum vmm_err vmm_machine_set_link(struct vmm_machine *machine, size_t card, bool up)
+{
+    for (size_t i = 0; i < machine->virtio_count; i++) {
+        const struct vmm_machine_virtio *v = &machine->virtio[i];
+
+        if (v->desc->kind == VMM_DEVICE_NET && card-- == 0) {
+            vmm_virtio_net_set_link(v->device, up);
+            return VMM_OK;
+        }
+    }
+    return VMM_ERR_INVALID;
+}
+
 size_t vmm_machine_input(struct vmm_machine *machine, const uint8_t *bytes, size_t len)
 {
     if (machine->terminal != NULL && vmm_virtio_console_is_open(machine->terminal, 0)) {

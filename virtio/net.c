@@ -15,7 +15,6 @@
      F_GUEST_ECN | F_HOST_TSO4 | F_HOST_TSO6 | F_HOST_ECN | F_MRG_RXBUF | F_STATUS | F_CTRL_VQ | \
      F_CTRL_RX | F_CTRL_RX_EXTRA | F_CTRL_MAC_ADDR)
 
-#define STATUS_LINK_UP 1u
 #define MTU_MIN 68u
 #define GROUP_BIT 1u
 
@@ -65,7 +64,7 @@ void vmm_virtio_net_apply_receive(struct vmm_virtio_net *card)
         .tcp4 = (on & F_GUEST_TSO4) != 0,
         .tcp6 = (on & F_GUEST_TSO6) != 0,
         .ecn = (on & F_GUEST_ECN) != 0,
-        .queues = card->pairs_used,
+        .queues = card->unplugged ? 0 : card->pairs_used,
     };
 
     card->net.ops->set_receive(card->net.cookie, &receive);
@@ -275,12 +274,13 @@ static enum verdict read_frame(struct vmm_virtio_net *card, struct vmm_virtio_ne
     return SEND;
 }
 
-/* Send the chain in hand, and give it back; false: not now. */
+/* Send the chain in hand, or lose it, and give it back; false: not now. */
 static bool transmit(struct vmm_virtio_net *card, unsigned n)
 {
     struct vmm_virtio_net_pair *pair = &card->pair[n];
 
-    pair->transmit_held = !card->net.ops->transmit(card->net.cookie, n, &pair->frame);
+    pair->transmit_held =
+        !card->unplugged && !card->net.ops->transmit(card->net.cookie, n, &pair->frame);
     if (!pair->transmit_held) {
         vmm_virtio_push(&card->virtio, transmit_queue(n), pair->transmit.token, 0);
     }
@@ -323,17 +323,6 @@ static void ready(void *dev, unsigned queue)
     if (vmm_virtio_live(&card->virtio) && queue < pairs_there(card)) {
         fill(card, queue);
         send(card, queue);
-    }
-}
-
-static void set_link(void *dev, bool up)
-{
-    struct vmm_virtio_net *card = dev;
-    uint16_t status = up ? STATUS_LINK_UP : 0;
-
-    if (card->config.status != status) {
-        card->config.status = status;
-        vmm_virtio_config_changed(&card->virtio);
     }
 }
 
@@ -466,7 +455,7 @@ static void init_pairs(struct vmm_virtio_net *card, unsigned queues)
 enum vmm_err vmm_virtio_net_init(struct vmm_virtio_net *card,
                                  const struct vmm_virtio_net_setup *setup)
 {
-    const struct vmm_net_client client = { received, ready, set_link, card };
+    const struct vmm_net_client client = { received, ready, vmm_virtio_net_carrier, card };
     enum vmm_err err;
 
     if (!good_setup(setup)) {
@@ -477,7 +466,8 @@ enum vmm_err vmm_virtio_net_init(struct vmm_virtio_net *card,
     memcpy(card->mac, setup->mac, sizeof(card->mac));
     init_pairs(card, setup->net.queues);
     memcpy(card->config.mac, card->mac, sizeof(card->mac));
-    card->config.status = STATUS_LINK_UP;
+    card->carrier = true;
+    card->config.status = VMM_VIRTIO_NET_S_LINK_UP;
     card->config.max_virtqueue_pairs = (uint16_t)card->pairs;
     card->config.mtu = setup->mtu;
     err = vmm_virtio_init(&card->virtio, &(struct vmm_virtio_setup) {

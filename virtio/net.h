@@ -30,7 +30,10 @@
 /** The driver has commands in the control queue, queue `n`. */
 void vmm_virtio_net_control(struct vmm_virtio_net *card, unsigned n);
 
-/** Tell the back end what the guest takes. */
+/** The back end's link came up or went down: struct vmm_net_client. */
+void vmm_virtio_net_carrier(void *dev, bool up);
+
+/** Tell the back end what the guest takes: nothing while the link is down. */
 void vmm_virtio_net_apply_receive(struct vmm_virtio_net *card);
 
 /** Tell the back end what the guest wants. */

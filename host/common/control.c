@@ -8,7 +8,7 @@
 
 #include "mux.h"
 
-enum argument { NO_ARGUMENT, MAYBE_VM, ONE_VM };
+enum argument { NO_ARGUMENT, MAYBE_VM, ONE_VM, VM_AND_LINK };
 
 /** A row of the table of commands. */
 struct control_command {
@@ -48,18 +48,24 @@ static bool list_row(struct control *c)
     return true;
 }
 
-static bool act_row(struct control *c)
+/* The host's word on a command, which has no rows. */
+static bool judge(struct control *c, const char *why)
 {
-    const char *why;
-
-    if (c->row++ != 0) {
-        return false;
-    }
-    why = c->ops->act(c->cookie, c->vm, c->command->action);
+    c->row++;
     if (why != NULL) {
         fail(c, why);
     }
     return true;
+}
+
+static bool act_row(struct control *c)
+{
+    return c->row == 0 && judge(c, c->ops->act(c->cookie, c->vm, c->command->action));
+}
+
+static bool link_row(struct control *c)
+{
+    return c->row == 0 && judge(c, c->ops->link(c->cookie, c->vm, c->card, c->up));
 }
 
 /* All rows of the VMs from `vm` to `last`. */
@@ -99,6 +105,8 @@ static const struct control_command commands[] = {
     { "pause", "pause NAME      until resume", ONE_VM, act_row, CONTROL_PAUSE },
     { "resume", "resume NAME     a VM that is paused", ONE_VM, act_row, CONTROL_RESUME },
     { "restart", "restart NAME    stop, and start anew", ONE_VM, act_row, CONTROL_RESTART },
+    { "link", "link NAME CARD up|down  the cable of network card 0, 1, ...", VM_AND_LINK, link_row,
+      0 },
     { "stats", "stats [NAME]    counters", MAYBE_VM, stats_row, 0 },
     { "trace", "trace NAME      the last exits", ONE_VM, trace_row, 0 },
     { "help", "help            this list", NO_ARGUMENT, help_row, 0 },
@@ -183,12 +191,29 @@ static char *word(char **line)
     return len != 0 ? start : NULL;
 }
 
+/* The card and what its link is to be; what is wrong, or NULL. */
+static const char *decode_link(struct control *c, char **line)
+{
+    const char *card = word(line);
+    const char *to = word(line);
+
+    if (card == NULL || to == NULL) {
+        return "which card, up or down? give its number";
+    }
+    c->card = number(card, CONTROL_CARDS_MAX);
+    c->up = strcmp(to, "up") == 0;
+    if (c->card == CONTROL_CARDS_MAX) {
+        return "no such card; they are numbered from 0";
+    }
+    return c->up || strcmp(to, "down") == 0 ? NULL : "up or down?";
+}
+
 /* A command that cannot be done is answered with `why` and no row. */
 static const char *decode(struct control *c, char *line)
 {
-    char *name = word(&line);
-    char *vm = word(&line);
-    const struct control_command *command = find_command(name);
+    const struct control_command *command = find_command(word(&line));
+    const char *vm = NULL;
+    const char *why = NULL;
 
     if (command == NULL) {
         return "no such command; try help";
@@ -196,10 +221,16 @@ static const char *decode(struct control *c, char *line)
     if (is_missing(c, command)) {
         return "this host keeps none";
     }
-    if (word(&line) != NULL || (vm != NULL && command->argument == NO_ARGUMENT)) {
+    if (command->argument != NO_ARGUMENT) {
+        vm = word(&line);
+    }
+    if (command->argument == VM_AND_LINK) {
+        why = decode_link(c, &line);
+    }
+    if (word(&line) != NULL) {
         return "too many words";
     }
-    if (vm == NULL && command->argument == ONE_VM) {
+    if (vm == NULL && command->argument > MAYBE_VM) {
         return "which VM? give its name";
     }
     if (vm == NULL) {
@@ -207,8 +238,8 @@ static const char *decode(struct control *c, char *line)
     } else if (!find_vm(c, vm)) {
         return "no such VM; try list";
     }
-    c->command = command;
-    return NULL;
+    c->command = why == NULL ? command : c->command;
+    return why;
 }
 
 static void begin(struct control *c)

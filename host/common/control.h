@@ -28,6 +28,9 @@ enum control_action {
     CONTROL_RESTART,
 };
 
+/** Numbers of network cards in commands are below. */
+#define CONTROL_CARDS_MAX 1000u
+
 /** What the host fills in. VMs are numbered from 0. */
 struct control_ops {
     unsigned (*count)(void *cookie);
@@ -36,6 +39,8 @@ struct control_ops {
     void (*state)(void *cookie, unsigned vm, char *text, size_t size);
     /** Have it done, soon: NULL, or in a few words why it is not possible now. */
     const char *(*act)(void *cookie, unsigned vm, enum control_action action);
+    /** Have the link of the VM's network card `card` (from 0) up or down; likewise. */
+    const char *(*link)(void *cookie, unsigned vm, unsigned card, bool up);
     /** Row `row` of the VM's counters, without newline; false: there are no more. May be NULL. */
     bool (*stats)(void *cookie, unsigned vm, unsigned row, char *text, size_t size);
     /** Row `row` of the VM's trace; likewise. */
@@ -54,6 +59,8 @@ struct control {
     unsigned vm;   /**< The one of the next row. */
     unsigned last; /**< The last one. */
     unsigned row;  /**< Next row. */
+    unsigned card; /**< Of a `link` command, */
+    bool up;       /**< and what it is to be. */
     bool failed;   /**< The answer ends with MUX_END_FAILED. */
     char line[CONTROL_LINE_MAX + 1];
     size_t line_len;                /**< Above CONTROL_LINE_MAX: too long. */

@@ -48,16 +48,20 @@ static microkit_msginfo row(bool (*get)(const struct vmm_vm *, unsigned, char *,
 
 microkit_msginfo mk_control(microkit_msginfo info)
 {
+    enum vmm_err err;
+
     switch (microkit_msginfo_get_label(info)) {
     case MK_CALL_STATS:
         return row(vmm_stats_row);
     case MK_CALL_TRACE:
         return row(vmm_trace_row);
+    case MK_CALL_LINK:
+        err = vmm_machine_set_link(&mk.machine, microkit_mr_get(0), microkit_mr_get(1) != 0);
+        break;
     default:
+        err = act(microkit_msginfo_get_label(info) - MK_CALL_BASE);
         break;
     }
-    enum vmm_err err = act(microkit_msginfo_get_label(info) - MK_CALL_BASE);
-
     mk_run();
     return microkit_msginfo_new((seL4_Word)-err, 0);
 }

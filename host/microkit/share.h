@@ -22,6 +22,8 @@ _Static_assert(sizeof(struct mk_port) <= MK_PORT_SIZE, "tools/vessel/hosts/sysde
 /** Labels of protected calls to a VM's protection domain: an enum control_action and this. What
  * comes back is a label: 0, or -(enum vmm_err). */
 #define MK_CALL_BASE 0x100u
+/** Or this, with two words: the number of a network card, and whether its link is to be up. */
+#define MK_CALL_LINK 0x1ffu
 /** Or one of these, with a row's number as its word: what comes back is the row's text in as many
  * words, none if there is no such row. */
 #define MK_CALL_STATS 0x200u

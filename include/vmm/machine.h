@@ -170,6 +170,13 @@ VMM_MUST_CHECK enum vmm_err vmm_machine_add_virtio(struct vmm_machine *machine,
  */
 size_t vmm_machine_input(struct vmm_machine *machine, const uint8_t *bytes, size_t len);
 
+/**
+ * Take the link of network card `card` (of the VM's, from 0, in the order of its description) up or
+ * down: vmm_virtio_net_set_link().
+ * @retval VMM_ERR_INVALID There is no such card.
+ */
+VMM_MUST_CHECK enum vmm_err vmm_machine_set_link(struct vmm_machine *machine, size_t card, bool up);
+
 /** The terminal's back end has room again, as vmm_pl011_output_ready(). */
 void vmm_machine_output_ready(struct vmm_machine *machine);
 

@@ -67,7 +67,7 @@ struct vmm_net_receive {
     bool tcp4;         /**< VMM_NET_GSO_TCP4, */
     bool tcp6;         /**< VMM_NET_GSO_TCP6, */
     bool ecn;          /**< and these with ecn. */
-    unsigned queues;   /**< Queues in use, 1 and up. */
+    unsigned queues;   /**< Queues in use; 0: all frames are lost, nothing is taken. */
 };
 
 /** Which frames the guest wants, by destination. What passes besides them does no harm. */
@@ -123,7 +123,7 @@ struct vmm_net_ops {
     /** Forget the queue's buffers: they are not touched after the return, nor handed back. */
     void (*withdraw)(void *cookie, unsigned queue);
     /** What the guest takes from now on; nothing at all before the first call. No buffer is
-     * supplied, or `headroom` and `merge` are as before. */
+     * supplied, or `headroom` and `merge` are as before; buffers supplied stay. */
     void (*set_receive)(void *cookie, const struct vmm_net_receive *receive);
     /** What the guest wants from now on. */
     void (*set_filter)(void *cookie, const struct vmm_net_filter *filter);

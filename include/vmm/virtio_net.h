@@ -16,6 +16,8 @@
 #define VMM_VIRTIO_NET_QUEUE_SIZE 256u
 /** Descriptors of one chain, at most (2.7.4.2 lets a device have a limit); drivers use up to 20. */
 #define VMM_VIRTIO_NET_SEGMENTS 128u
+/** vmm_virtio_net_config.status */
+#define VMM_VIRTIO_NET_S_LINK_UP 1u
 
 /** The configuration space (5.1.4), little-endian. */
 struct vmm_virtio_net_config {
@@ -60,6 +62,8 @@ struct vmm_virtio_net {
     unsigned pairs_used;           /**< and those that receive. */
     uint64_t guest_offloads;       /**< Features of receive offloads that are switched on. */
     struct vmm_net_filter filter;
+    bool carrier;   /**< The back end's link is up. */
+    bool unplugged; /**< vmm_virtio_net_set_link() has taken the link down. */
     struct vmm_virtio_net_pair pair[VMM_VIRTIO_NET_PAIRS_MAX];
 };
 
@@ -77,3 +81,10 @@ struct vmm_virtio_net_setup {
  */
 VMM_MUST_CHECK enum vmm_err vmm_virtio_net_init(struct vmm_virtio_net *card,
                                                 const struct vmm_virtio_net_setup *setup);
+
+/**
+ * Take the link up or down, as if the cable was plugged in or pulled; at any time. It is up at
+ * first, and stays as it is over resets. While it is down frames are lost in both directions, but
+ * for those that had come before; a driver with STATUS (5.1.3) is told.
+ */
+void vmm_virtio_net_set_link(struct vmm_virtio_net *card, bool up);

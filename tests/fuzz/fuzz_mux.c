@@ -102,6 +102,13 @@ static const char *vm_act(void *cookie, unsigned vm, enum control_action action)
     return action == CONTROL_STOP ? "not now" : NULL;
 }
 
+static const char *vm_link(void *cookie, unsigned vm, unsigned card, bool up)
+{
+    (void)cookie;
+    CHECK(vm < VMS && card < CONTROL_CARDS_MAX);
+    return up ? NULL : "not now";
+}
+
 static bool vm_rows(void *cookie, unsigned vm, unsigned row, char *text, size_t size)
 {
     (void)cookie;
@@ -125,7 +132,8 @@ static void open_channel(unsigned n, enum frame_kind kind, uint8_t vm, const cha
 
 static void build(bool framed)
 {
-    static const struct control_ops ops = { vm_count, vm_name, vm_state, vm_act, vm_rows, vm_rows };
+    static const struct control_ops ops = { vm_count, vm_name, vm_state, vm_act,
+                                            vm_link,  vm_rows, vm_rows };
 
     memset(&f, 0, sizeof(f));
     for (unsigned i = 0; i < 2 * CHANNELS; i++) {

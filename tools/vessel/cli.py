@@ -454,7 +454,7 @@ def run(
 @click.argument("words", metavar="COMMAND...", nargs=-1, required=True)
 def ctl_command(socket: str | None, words: tuple[str, ...]) -> None:
     """Tell a system that `vessel run` runs what to do: list, start, stop, pause, resume, restart,
-    stats, trace, console, quit, help."""
+    link, stats, trace, console, quit, help."""
     good, answer = ctl.ask(sockets.find(socket), " ".join(words))
     if not good:
         raise InputError([Problem(("vessel",), answer.strip().removeprefix("error: "))])

@@ -74,6 +74,19 @@ static const char *act(void *cookie, unsigned vm, enum control_action action)
     }
 }
 
+static const char *set_link(void *cookie, unsigned vm, unsigned card, bool up)
+{
+    struct bare_vm *v = bare_vm_at(vm);
+    enum vmm_err err;
+
+    (void)cookie;
+    bare_lock(&v->lock);
+    err = vmm_machine_set_link(&v->machine, card, up);
+    vmm_vm_settle(&v->machine.vm);
+    bare_unlock(&v->lock);
+    return err == VMM_OK ? NULL : "it has no such card";
+}
+
 static bool stats(void *cookie, unsigned vm, unsigned row, char *text, size_t size)
 {
     struct bare_vm *v = bare_vm_at(vm);
@@ -98,4 +111,6 @@ static bool trace(void *cookie, unsigned vm, unsigned row, char *text, size_t si
     return more;
 }
 
-const struct control_ops bare_control_ops = { count, name, state, act, stats, trace };
+const struct control_ops bare_control_ops = {
+    count, name, state, act, set_link, stats, trace,
+};

@@ -82,6 +82,19 @@ static const char *act(void *cookie, unsigned vm, enum control_action action)
     return microkit_msginfo_get_label(done) == 0 ? NULL : "not possible in its state";
 }
 
+static const char *set_link(void *cookie, unsigned vm, unsigned card, bool up)
+{
+    (void)cookie;
+    if (state_of(vm) == MK_STATE_FAILED) {
+        return "its VMM has failed";
+    }
+    microkit_mr_set(0, card);
+    microkit_mr_set(1, up);
+    microkit_msginfo done = microkit_ppcall(vm, microkit_msginfo_new(MK_CALL_LINK, 2));
+
+    return microkit_msginfo_get_label(done) == 0 ? NULL : "it has no such card";
+}
+
 static bool row(unsigned vm, seL4_Word label, unsigned number, char *text, size_t size)
 {
     char received[MK_ROW_MAX + sizeof(seL4_Word)] = "";
@@ -121,6 +134,7 @@ static const struct control_ops ops = {
     .name = name_of,
     .state = say_state,
     .act = act,
+    .link = set_link,
     .stats = stats,
     .trace = trace,
 };

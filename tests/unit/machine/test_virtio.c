@@ -162,6 +162,51 @@ static void test_disk(void **state)
     assert_int_equal(access_at(VIRTIO(1) + 0x100, 0, false), 8);
 }
 
+static void net_attach(void *cookie, struct vmm_net_client client)
+{
+    (void)cookie;
+    (void)client;
+}
+
+static enum vmm_err net(void *cookie, const struct vmm_device_desc *desc, struct vmm_net *backend,
+                        struct vmm_diag *diag)
+{
+    static const struct vmm_net_ops ops = { .attach = net_attach };
+
+    (void)cookie;
+    (void)desc;
+    (void)diag;
+    *backend = (struct vmm_net) { .ops = &ops, .queues = 1 };
+    return VMM_OK;
+}
+
+static uint64_t link_of(unsigned device)
+{
+    return access_at(VIRTIO(device) + 0x104, 0, false) >> 16;
+}
+
+/* Cards are numbered among themselves. */
+static void test_links(void **state)
+{
+    (void)state;
+    const struct vmm_backends backends = { .entropy = entropy, .net = net, .cookie = &b };
+
+    for (unsigned i = 0; i < 3; i += 2) {
+        b.machine.desc.device[i] =
+            (struct vmm_device_desc) { .kind = VMM_DEVICE_NET, .net = { .mac = { 2, 1 } } };
+    }
+    b.machine.desc.device_count = 3;
+    free(b.storage);
+    b.storage = malloc(vmm_machine_virtio_size(&b.machine.desc));
+    assert_int_equal(vmm_machine_add_virtio(&b.machine, &backends, b.storage, &b.diag), VMM_OK);
+    assert_int_equal(vmm_machine_set_link(&b.machine, 1, false), VMM_OK);
+    assert_int_equal(link_of(0), 1);
+    assert_int_equal(link_of(2), 0);
+    assert_int_equal(vmm_machine_set_link(&b.machine, 1, true), VMM_OK);
+    assert_int_equal(link_of(2), 1);
+    assert_int_equal(vmm_machine_set_link(&b.machine, 2, false), VMM_ERR_INVALID);
+}
+
 /* A back end that reads or writes memory for a request of before: RAM is left alone until then. */
 static void test_reboot_waits_for_the_disk(void **state)
 {
@@ -229,6 +274,7 @@ int main(void)
         T(test_reset_by_a_reboot),
         T(test_reboot_waits_for_the_disk),
         T(test_disk),
+        T(test_links),
         T(test_no_boot_without_them),
         T(test_no_back_end),
         T(test_terminal),

@@ -132,6 +132,22 @@ static void restart_by_the_prompt(void **state)
     assert_int_equal(kernel.call_label, MK_CALL_BASE + CONTROL_RESTART);
 }
 
+static void a_link_by_the_prompt(void **state)
+{
+    (void)state;
+    type("\x1d"
+         "clink two 3 down\r");
+    assert_int_equal(kernel.called, 1);
+    assert_int_equal(kernel.call_label, MK_CALL_LINK);
+    assert_int_equal((int)microkit_mr_get(0), 3);
+    assert_int_equal((int)microkit_mr_get(1), 0);
+    kernel.answer = 1;
+    type("\x1d"
+         "clink two 0 up\r");
+    assert_int_equal((int)microkit_mr_get(1), 1);
+    assert_non_null(strstr(kernel.output, "it has no such card"));
+}
+
 static void refusals_and_states_are_shown(void **state)
 {
     (void)state;
@@ -199,6 +215,7 @@ int main(void)
         T(log_is_seen),
         T(input_goes_to_one),
         T(restart_by_the_prompt),
+        T(a_link_by_the_prompt),
         T(refusals_and_states_are_shown),
         T(one_that_failed_is_not_called),
         T(rows_of_counters_are_shown),

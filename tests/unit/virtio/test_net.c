@@ -281,6 +281,52 @@ static void the_link_goes_down_and_up(void **state)
     assert_int_equal(drv_load_size(&b->drv, 0x106, 2), 1);
 }
 
+/* Without its cable the card loses frames, and does not keep them; so it is over resets. */
+static void a_pulled_cable(void **state)
+{
+    struct bench *b = *state;
+
+    vmm_virtio_net_set_link(&b->card, true);
+    vmm_virtio_net_set_link(&b->card, false);
+    assert_int_equal(b->wire.receive.queues, 0);
+    drv_start(&b->drv, STATUS, 2, SIZE);
+    assert_int_equal(drv_load_size(&b->drv, 0x106, 2), 0);
+    assert_int_equal(b->wire.receive.queues, 0);
+    assert_int_equal(b->wire.receive.headroom, HDR);
+    assert_false(b->drv.line);
+    send(b, (struct wire_header) { 0 }, 60);
+    assert_int_equal(b->wire.sent, 0);
+    b->wire.client.link(b->wire.client.dev, false);
+    vmm_virtio_net_set_link(&b->card, true);
+    assert_int_equal(drv_load_size(&b->drv, 0x106, 2), 0);
+    assert_int_equal(b->wire.receive.queues, 1);
+    b->wire.client.link(b->wire.client.dev, true);
+    assert_int_equal(drv_load_size(&b->drv, 0x106, 2), 1);
+    assert_true((drv_load(&b->drv, 0x060) & VMM_VIRTIO_ISR_CONFIG) != 0);
+    send(b, (struct wire_header) { 0 }, 60);
+    assert_int_equal(b->wire.sent, 1);
+}
+
+/* A frame that waits for its back end is lost with the cable, and holds up none behind it. */
+static void a_held_frame_dies_with_its_cable(void **state)
+{
+    struct bench *b = *state;
+    uint32_t id, written;
+
+    drv_start(&b->drv, STATUS, 2, SIZE);
+    memset(drv_at(&b->drv, DRV_DATA), 0, HDR);
+    b->wire.refuse = true;
+    drv_add(&b->drv, TX0, &(struct drv_buf) { DRV_DATA, HDR + 20, false }, 1);
+    drv_kick(&b->drv, TX0);
+    vmm_virtio_net_set_link(&b->card, false);
+    b->wire.client.ready(b->wire.client.dev, 0);
+    assert_true(drv_used(&b->drv, TX0, &id, &written));
+    b->wire.refuse = false;
+    vmm_virtio_net_set_link(&b->card, true);
+    send(b, (struct wire_header) { 0 }, 60);
+    assert_int_equal(b->wire.sent, 1);
+}
+
 /* 5.1.4: the configuration is for reading. */
 static void configuration_ignores_stores(void **state)
 {
@@ -868,6 +914,8 @@ int main(void)
         TEST(features_need_others),
         TEST(an_embedder_gives_a_good_address),
         TEST(the_link_goes_down_and_up),
+        TEST(a_pulled_cable),
+        TEST(a_held_frame_dies_with_its_cable),
         TEST(configuration_ignores_stores),
         TEST(sends_a_frame),
         TEST(any_layout),

@@ -28,6 +28,8 @@ static struct {
     struct vmm_byteq_reader reader;
     const char *refusal;
     int acted[VMS]; /* The last action; -1: none. */
+    int up;         /* The last link; -1: none. */
+    unsigned card, card_of;
 } t;
 
 static unsigned count(void *cookie)
@@ -57,6 +59,16 @@ static const char *act(void *cookie, unsigned vm, enum control_action action)
     return t.refusal;
 }
 
+static const char *set_link(void *cookie, unsigned vm, unsigned card, bool up)
+{
+    (void)cookie;
+    assert_true(vm < VMS);
+    t.card = card;
+    t.card_of = vm;
+    t.up = up;
+    return t.refusal;
+}
+
 static bool stats(void *cookie, unsigned vm, unsigned row, char *text, size_t size)
 {
     (void)cookie;
@@ -71,8 +83,8 @@ static int setup(void **state)
 
     (void)state;
     memset(&t, 0, sizeof(t));
-    t.acted[0] = t.acted[1] = -1;
-    t.ops = (struct control_ops) { count, name, state_of, act, stats, NULL };
+    t.acted[0] = t.acted[1] = t.up = -1;
+    t.ops = (struct control_ops) { count, name, state_of, act, set_link, stats, NULL };
     assert_int_equal(vmm_byteq_open_writer(&t.writer, &t.in, QUEUE), VMM_OK);
     assert_int_equal(vmm_byteq_open_reader(&in, &t.in, QUEUE), VMM_OK);
     assert_int_equal(vmm_byteq_open_reader(&t.reader, &t.out, QUEUE), VMM_OK);
@@ -134,6 +146,20 @@ static void a_refusal_is_an_error(void **state)
     assert_string_equal(answer("resume linux\n"), OK);
 }
 
+static void a_link_up_and_down(void **state)
+{
+    (void)state;
+    assert_string_equal(answer("link linux 0 down\n"), OK);
+    assert_int_equal(t.up, 0);
+    assert_int_equal(t.card, 0);
+    assert_string_equal(answer("link 1 12 up\n"), OK);
+    assert_int_equal(t.up, 1);
+    assert_int_equal(t.card, 12);
+    assert_int_equal(t.card_of, 1);
+    t.refusal = "it has no such card";
+    assert_string_equal(answer("link linux 3 up\n"), "error: it has no such card\n" FAILED);
+}
+
 static void rows_of_one_vm_and_of_all(void **state)
 {
     (void)state;
@@ -153,6 +179,14 @@ static void bad_commands(void **state)
         { "stop -1\n", "no such VM; try list" },
         { "stop 18446744073709551617\n", "no such VM; try list" },
         { "stop 1x\n", "no such VM; try list" },
+        { "link\n", "which VM? give its name" },
+        { "link linux\n", "which card, up or down? give its number" },
+        { "link linux 0\n", "which card, up or down? give its number" },
+        { "link linux 0 off\n", "up or down?" },
+        { "link linux up down\n", "no such card; they are numbered from 0" },
+        { "link linux 1000 up\n", "no such card; they are numbered from 0" },
+        { "link linux 0 up now\n", "too many words" },
+        { "link windows 0 up\n", "no such VM; try list" },
         { "trace linux\n", "this host keeps none" },
         { "\x1b[2J\n", "no such command; try help" },
     };
@@ -164,6 +198,7 @@ static void bad_commands(void **state)
         assert_string_equal(answer(bad[i][0]), expected);
     }
     assert_int_equal(t.acted[0], -1);
+    assert_int_equal(t.up, -1);
 }
 
 static void an_empty_line_has_no_answer(void **state)
@@ -222,15 +257,15 @@ static void it_waits_for_room(void **state)
 
 static void random_lines(void **state)
 {
-    static const char *const words[] = { "list", "stop", "linux", " ", "\n", "stats",
-                                         "\r",   "0",    "trace", "x", "\t", "\x80" };
+    static const char *const words[] = { "list", "stop",  "linux", " ",  "\n",   "stats", "\r",
+                                         "0",    "trace", "x",     "\t", "\x80", "link",  "up" };
     static char text[100000];
 
     (void)state;
     srand(4);
     text[0] = '\0';
     for (unsigned i = 0; i < 10000; i++) {
-        strcat(text, words[(unsigned)rand() % 12]);
+        strcat(text, words[(unsigned)rand() % 14]);
     }
     for (size_t at = 0; text[at] != '\0';) {
         bool wake = false;
@@ -248,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup(list, setup),
         cmocka_unit_test_setup(actions_by_name_and_number, setup),
         cmocka_unit_test_setup(a_refusal_is_an_error, setup),
+        cmocka_unit_test_setup(a_link_up_and_down, setup),
         cmocka_unit_test_setup(rows_of_one_vm_and_of_all, setup),
         cmocka_unit_test_setup(bad_commands, setup),
         cmocka_unit_test_setup(an_empty_line_has_no_answer, setup),

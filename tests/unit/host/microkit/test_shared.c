@@ -126,6 +126,14 @@ static void stop_and_start(void **state)
     assert_int_not_equal(ask(MUX, CONTROL_START), 0);
 }
 
+static void a_link_of_a_card_that_is_not_there(void **state)
+{
+    (void)state;
+    microkit_mr_set(0, 0);
+    microkit_mr_set(1, 1);
+    assert_int_equal(protected(MUX, microkit_msginfo_new(MK_CALL_LINK, 2)).label, -VMM_ERR_INVALID);
+}
+
 static void restart_of_one_that_runs_or_waits_or_is_off(void **state)
 {
     (void)state;
@@ -203,6 +211,7 @@ int main(void)
         T(log_is_queued),
         T(waiting_calls_the_timer),
         T(stop_and_start),
+        T(a_link_of_a_card_that_is_not_there),
         T(restart_of_one_that_runs_or_waits_or_is_off),
         T(paused_ones_do_not_run),
         T(only_the_mux_may_call),
