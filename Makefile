@@ -90,7 +90,7 @@ deps: $(DEPS) ## Install what is missing on this machine
 $(D)/guest/vmlinuz $(D)/guest/busybox $(D)/guest/modules $(D)/guest/grub.efi $(LIBFDT): | $(DEPS)
 	@test -e $@
 
-$(D)/guest/initrd.gz $(D)/guest/root.img: $(D)/guest/busybox $(wildcard tools/guest/*) | $(D)/guest/modules
+$(D)/guest/initrd.gz $(D)/guest/root.img: $(D)/guest/busybox $(wildcard tools/guest/*) $(DEPS) | $(D)/guest/modules
 	tools/guest/mkinitrd $< $(D)/guest/modules $@
 
 $(D)/guest/debian.img: $(addprefix $(D)/guest/,grub.efi vmlinuz initrd.gz root.img)
@@ -305,13 +305,13 @@ install: $(AARCH64_LIB) $(BARE_ELF) $(PROBE_BIN) $(MICROKIT_ELFS) ## Into DESTDI
 	@$(call put,$(BARE_ELF),lib/vessel/aarch64)
 	@$(foreach elf,$(MICROKIT_ELFS),$(call put,$(elf),lib/vessel/$(patsubst $(B)/%,%,$(dir $(elf)))) &&) :
 
-# And with one that speaks through sockets between guests.
-$(B)/guest/vsock-test: $(B)/aarch64/tests/guest/vsock.c.o
-	@mkdir -p $(@D)
-	$(LD) $< -o $@
+# Debian's initrd with more programs of Debian's, for tests of its drivers.
+$(D)/guest/tools.cpio.gz: tests/guest/packages tools/mkoverlay tools/apt-root $(DEPS)
+	tools/mkoverlay arm64 $@ $$(sed '/^#/d' $<)
 
-$(B)/guest/vsock.cpio.gz: $(D)/guest/initrd.gz $(B)/guest/vsock-test
-	(cat $<; cd $(B)/guest && echo vsock-test | cpio --quiet -o -H newc | gzip -9n) > $@
+$(B)/guest/tools-initrd.gz: $(D)/guest/initrd.gz $(D)/guest/tools.cpio.gz
+	@mkdir -p $(@D)
+	cat $^ > $@
 
 # --- Tests -------------------------------------------------------------------
 PYTEST := VESSEL_BUILD=$(B) $(PY) -m pytest
@@ -319,7 +319,7 @@ PYTEST := VESSEL_BUILD=$(B) $(PY) -m pytest
 check: $(UNIT_BIN) ## Unit tests alone, in seconds
 	@$(PYTEST) -q tests/unit
 
-tests: $(UNIT_BIN) $(FUZZ_BIN) $(PAYLOADS) $(B)/guest/vsock.cpio.gz
+tests: $(UNIT_BIN) $(FUZZ_BIN) $(PAYLOADS) $(B)/guest/tools-initrd.gz
 
 test: ## All tests; the last line is "N passed, N failed"
 	@$(MAKE) -s -j$(JOBS) all tests $(if $(MICROKIT_SDK),microkit) || { echo '0 passed, 1 failed'; exit 1; }

@@ -6,6 +6,7 @@ from __future__ import annotations
 import http.server
 import os
 import re
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -88,6 +89,23 @@ def spawn() -> Iterator[Run]:
 def run(spawn: Run) -> Run:
     """Starts `vessel run`."""
     return lambda *arguments: spawn(str(TOP / "vessel"), "run", "--timeout", TIMEOUT_S, *arguments)
+
+
+@pytest.fixture
+def control(tmp_path: Path) -> Path:
+    """The socket to be given as `--control`."""
+    return tmp_path / "socket"
+
+
+@pytest.fixture
+def ctl(control: Path) -> Callable[..., str]:
+    """`vessel ctl` to the system that has `control`; what it says."""
+
+    def command(*words: str) -> str:
+        line = [TOP / "vessel", "ctl", "--socket", control, *words]
+        return subprocess.run(line, capture_output=True, text=True, check=True).stdout
+
+    return command
 
 
 @pytest.fixture

@@ -291,13 +291,13 @@ LAN = """
 gic = 2
 memory = "256M"
 kernel = "{build}/guest/vmlinuz"
-initrd = "{build}/guest/vsock.cpio.gz"
+initrd = "{build}/guest/tools-initrd.gz"
 net = [{{ network = "lan", check_source = true }}]
 """
 SERVE = (
     "ip addr add 10.1.0.1/24 dev eth0; ip link set eth0 up; mkdir /www; "
     "dd if=/dev/urandom of=/www/big bs=1M count=16; httpd -h /www; "
-    "/vsock-test serve 1 & /vsock-test serve 5 &"
+    "socat VSOCK-LISTEN:7,fork EXEC:cat & socat VSOCK-LISTEN:8,type=5,fork EXEC:cat &"
 )
 FETCH = (
     "ip addr add 10.1.0.2/24 dev eth0; ip link set eth0 up; "
@@ -323,11 +323,17 @@ def test_networks_and_sockets(run, build, tmp_path):
     guest.sendline("sha256sum /www/big")
     guest.expect(rf"server.* {received}  /www/big")
     guest.send(f"{ESCAPE}1")
-    for to in (2, 3):
-        for kind in (1, 5):
-            guest.sendline(f"/vsock-test {to} {kind}; echo to {to} ty''pe {kind}: $?")
-            guest.expect(rf"to {to} type {kind}: (\d+)")
-            assert guest.match[1] == "0"
+    for to in ("2:7", "2:7,type=5", "3:7", "3:8,type=5"):
+        guest.sendline("head -c 300000 /dev/urandom >/tmp/out")
+        guest.sendline(f"socat -t 300 - VSOCK-CONNECT:{to} </tmp/out | cmp - /tmp/out")
+        guest.sendline(f"echo to {to} sta''tus $?")
+        guest.expect(rf"to {to} status (\d+)")
+        assert guest.match[1] == "0"
+    for state, carrier in (("down", 0), ("up", 1)):
+        guest.send(f"{ESCAPE}clink client 0 {state}\r")
+        guest.sendline(f"until grep {carrier} /sys/class/net/eth0/carrier; do :; done")
+        guest.sendline(f"echo link is no''w {state}")
+        guest.expect(f"link is now {state}")
     guest.send(f"{ESCAPE}crestart server\r")
     guest.expect(r"server.*vessel:~# ")
     guest.sendline("wget -q -O - http://10.1.0.1/big | wc -c")

@@ -2,6 +2,7 @@
 """Guests on networks: to the outside through QEMU's, and to each other over the switch."""
 
 import hashlib
+import re
 import socket
 import threading
 import urllib.request
@@ -84,35 +85,112 @@ def test_two_guests_over_a_switch(run, top):
     assert guest.ended() == 6
 
 
-SOCKETS = """
-[vm.server]
-memory = "256M"
-kernel = "{build}/guest/vmlinuz"
-initrd = "{build}/guest/vsock.cpio.gz"
-cmdline = 'console=ttyAMA0 vessel.run="/vsock-test serve 1 & /vsock-test serve 5 &"'
-vsock = {{ cid = 3 }}
+PAIR = """
+[network.lan]
+[host]
+cpus = 2
 [vm.client]
+cpus = 2
+transport = "pci"
 memory = "256M"
 kernel = "{build}/guest/vmlinuz"
-initrd = "{build}/guest/vsock.cpio.gz"
-cmdline = 'console=ttyAMA0 vessel.run="until /vsock-test 3 1; do sleep 1; done; {run}"'
+initrd = "{build}/guest/tools-initrd.gz"
+cmdline = 'quiet console=ttyAMA0 vessel.run="{setup}.2/24 dev eth0"'
+net = [{{ network = "lan" }}]
 vsock = {{ cid = 4 }}
+[vm.server]
+cpus = 2
+memory = "256M"
+kernel = "{build}/guest/vmlinuz"
+initrd = "{build}/guest/tools-initrd.gz"
+cmdline = 'quiet console=ttyAMA0 vessel.run="{setup}.1/24 dev eth0; iperf3 -s -D"'
+net = [{{ network = "lan" }}]
+vsock = {{ cid = 3 }}
 """
-EACH = (
-    "for to in 2 3; do for type in 1 5; do "
-    "/vsock-test $to $type; echo to $to type $type: $?; done; done"
-)
+# Port 7 is for streams, 8 for messages (SOCK_SEQPACKET); the host has both at 7.
+ECHO = "socat VSOCK-LISTEN:7,fork EXEC:cat & socat VSOCK-LISTEN:8,type=5,fork EXEC:cat &"
+SETUP = f"{ECHO} ip link set eth0 up; ip addr add 10.1.0"
+SERVER = "10.1.0.1"
 
 
-def test_sockets_between_guests_and_to_the_host(run, build, tmp_path):
-    """600 KB each way, as a stream and as messages: to another guest, and to the host's echo."""
-    system = tmp_path / "sockets.toml"
-    system.write_text(SOCKETS.format(build=build, run=EACH))
-    guest = run(system)
-    for to in (2, 3):
-        for kind in (1, 5):
-            guest.expect(rf"client.*to {to} type {kind}: (\d+)")
-            assert guest.match[1] == "0"
+@pytest.fixture
+def pair(run, build, tmp_path, control):
+    """Two Debians on a switch, one on PCI, the other on MMIO; the client has the terminal."""
+    system = tmp_path / "pair.toml"
+    system.write_text(PAIR.format(build=build, setup=SETUP))
+    guest = run(system, "--control", control)
+    for _ in range(2):
+        guest.expect("Welcome to Vessel")
+    guest.shell(f"until iperf3 -c {SERVER} -n 1K; do :; done")
+    return guest
+
+
+def _received(guest, options: str) -> float:
+    """MBytes that have arrived in the end, by the receiver's count."""
+    report = guest.shell(f"iperf3 -f m -c {SERVER} {options}")
+    return float(re.search(r"([\d.]+) MBytes[^\n]*receiver", report)[1])
+
+
+def _counts(guest, command: str) -> dict[str, int]:
+    return {name: int(n) for name, n in re.findall(r"(\w+): (\d+)", guest.shell(command))}
+
+
+def _check_transfers(guest) -> None:
+    """In both directions, from both CPUs; what sockets hold in the end does not count."""
+    assert _received(guest, "-n 16M") > 4
+    assert _received(guest, "-n 16M -R") > 4
+    guest.shell("ethtool -L eth0 combined 1")
+    assert _received(guest, "-n 16M") > 4
+    guest.shell("ethtool -L eth0 combined 2")
+    for cpu in (1, 2):
+        guest.shell(f"taskset {cpu} iperf3 -c {SERVER} -n 8M -P 8")
+    assert _received(guest, "-n 4M -u -b 20M") > 0
+
+
+def _check_queues(guest) -> None:
+    """Two of the four queue pairs were in use, with interrupts of their own."""
+    assert re.search(r"Combined:\s+4.*Combined:\s+2", guest.shell("ethtool -l eth0"), re.DOTALL)
+    packets = _counts(guest, "ethtool -S eth0 | grep '_packets'")
+    interrupts = guest.shell("grep -E 'virtio0-(input|output)' /proc/interrupts")
+    for n in (0, 1):
+        assert packets[f"rx_queue_{n}_packets"] > 0
+        assert packets[f"tx_queue_{n}_packets"] > 0
+        per_cpu = re.search(rf"(\d+) +(\d+) [^\n]*virtio0-input.{n}\r", interrupts)
+        assert int(per_cpu[1]) + int(per_cpu[2]) > 0
+
+
+def _check_link(guest, ctl) -> None:
+    carrier = "/sys/class/net/eth0/carrier"
+    alive = f"ping -c 1 -W 5 {SERVER}"
+    guest.shell(alive)
+    ctl("link", "client", "0", "down")
+    guest.shell(f"until [ $(cat {carrier}) = 0 ]; do :; done; ! ping -c 1 -W 1 {SERVER}")
     guest.sendcontrol("a")
-    guest.send("x")
-    assert guest.ended() == 6
+    guest.send("clink client 0 up\r")
+    guest.shell(f"until [ $(cat {carrier}) = 1 ]; do :; done; {alive}")
+    ctl("link", "server", "0", "down")
+    guest.shell(f"cat {carrier}; ! ping -c 1 -W 1 {SERVER}")
+    ctl("link", "server", "0", "up")
+    guest.shell(f"until {alive}; do :; done")
+
+
+def _check_sockets(guest, peer: int) -> None:
+    """Streams and messages there and back: another guest's, and the host's."""
+    guest.shell("dd if=/dev/urandom of=/tmp/data bs=64k count=8")
+    for to in (f"{peer}:7", f"{peer}:8,type=5", "2:7", "2:7,type=5"):
+        guest.shell(f"socat -t 300 - VSOCK-CONNECT:{to} </tmp/data >/tmp/back")
+        guest.shell("cmp /tmp/data /tmp/back")
+    guest.shell(f"! socat -u /tmp/data VSOCK-CONNECT:{peer}:8; ! socat - VSOCK-CONNECT:{peer}:9")
+
+
+def test_two_debians(pair, ctl):
+    _check_transfers(pair)
+    _check_queues(pair)
+    _check_link(pair, ctl)
+    _check_sockets(pair, 3)
+    pair.sendcontrol("a")
+    pair.send("1")
+    _check_sockets(pair, 4)
+    pair.sendcontrol("a")
+    pair.send("x")
+    assert pair.ended() == 6
