@@ -92,6 +92,18 @@ def run(spawn: Run) -> Run:
 
 
 @pytest.fixture
+def one_line() -> Callable[[str], str]:
+    """Makes a line that can be typed of a shell script."""
+
+    def join(script: str) -> str:
+        lines = filter(None, (line.strip() for line in script.splitlines()))
+        opening = ("do", "&", "{")
+        return " ".join(line if line.endswith(opening) else line + ";" for line in lines)[:-1]
+
+    return join
+
+
+@pytest.fixture
 def control(tmp_path: Path) -> Path:
     """The socket to be given as `--control`."""
     return tmp_path / "socket"

@@ -24,16 +24,6 @@ done
 echo 3 >/proc/sys/vm/drop_caches; cmp -n 4194304 /tmp/copy $disk
 """
 
-# The driver goes away and comes back while the disk is read and written.
-UNBIND = """
-driver=/sys/bus/virtio/drivers/virtio_blk; device=$(basename $(readlink /sys/block/vda/device))
-for n in 1 2 3; do
-    (while dd if=/dev/vda of=/dev/null bs=64k iflag=direct; do :; done) 2>/dev/null &
-    (while dd if=/tmp/copy of=/dev/vda bs=64k oflag=direct; do :; done) 2>/dev/null &
-    sleep 0.3; echo $device >$driver/unbind; wait; echo $device >$driver/bind
-done
-"""
-
 # 30 MiB in files, and their sums.
 FILL = """
 mkdir /root/f; n=0
@@ -42,12 +32,6 @@ while [ $((n += 1)) -le 30 ]; do
 done
 (cd /root/f; sha256sum *) >/root/sums
 """
-
-
-def one_line(script: str) -> str:
-    """A script as a line that can be typed."""
-    lines = filter(None, (line.strip() for line in script.splitlines()))
-    return " ".join(line if line.endswith(("do", "&")) else line + ";" for line in lines)[:-1]
 
 
 def image(path, size, table=""):
@@ -93,7 +77,7 @@ def test_root_file_system_and_a_reboot_in_the_middle_of_writes(run, build, tmp_p
     assert check.returncode == 0, check.stdout
 
 
-def test_several_disks(run, build, tmp_path):
+def test_several_disks(run, build, tmp_path, one_line):
     image(tmp_path / "whole.img", 8 * MIB)
     parts = image(
         tmp_path / "parts.img", 32 * MIB, "label: gpt\nsize=8M, name=one\nsize=8M, name=two\n"
@@ -111,20 +95,16 @@ def test_several_disks(run, build, tmp_path):
     assert sizes == ["16384"] * 4 + ["0", "0", "1", "0"]
     for disk in ("vdb", "vdd", "vda"):
         guest.shell(f"disk=/dev/{disk}; {one_line(RANDOM_WRITES)}")
-    guest.shell("cp /tmp/copy /tmp/of-vda; ! dd if=/tmp/copy of=/dev/vdc bs=512 count=1")
-    guest.shell(one_line(UNBIND))
-    guest.shell(
-        "cat /tmp/copy >/dev/vda; echo 3 >/proc/sys/vm/drop_caches; cmp /tmp/copy /dev/vda"
-        " -n 4194304; blkdiscard /dev/vdb; sync"
-    )
-    assert "I/O error" not in guest.shell("dmesg | grep -v vda || :")
+    guest.shell("! dd if=/tmp/copy of=/dev/vdc bs=512 count=1")
+    guest.shell("blkdiscard /dev/vdb; sync")
+    assert "I/O error" not in guest.shell("dmesg")
     guest.sendline("poweroff")
     assert guest.ended() == 0
     # Partition two was discarded in the end, and nothing else has changed.
     assert parts.read_bytes() == before
 
 
-def test_two_machines_on_partitions_of_one_disk(run, build, tmp_path):
+def test_two_machines_on_partitions_of_one_disk(run, build, tmp_path, one_line):
     """Over PCI; their writes go on at the same time."""
     root = (build / "guest/root.img").read_bytes()
     table = "label: gpt\nsize=64M, name=one\nsize=64M, name=two\n"

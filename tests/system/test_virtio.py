@@ -5,7 +5,6 @@ import pytest
 
 pytestmark = pytest.mark.system
 
-DRIVERS = "/sys/bus/virtio/drivers"
 # Makes what comes twice in the stream impossible to miss: 4 KiB of one byte are 1 line.
 DIFFERENT_BYTES = (
     "dd if=/dev/hwrng bs=4096 count=1 2>/dev/null | od -An -v -tx1 -w1 | sort -u | wc -l"
@@ -25,19 +24,5 @@ def test_console_and_entropy(run):
     assert lines == [str(n) for n in range(1, 3001)]
     assert int(guest.shell(DIFFERENT_BYTES)) == 256
     assert guest.shell("cat /sys/bus/virtio/devices/*/status").split() == ["0x0000000f"] * 2
-    _rebind(guest)
     guest.sendline("poweroff")
     assert guest.ended() == 0
-
-
-def _rebind(guest) -> None:
-    """The entropy device's driver: away and back while it is read; its module too."""
-    driver = f"{DRIVERS}/virtio_rng"
-    guest.shell(
-        "(while :; do dd if=/dev/hwrng of=/dev/null bs=64 count=8; done) 2>/dev/null & true"
-    )
-    rebind = f"echo virtio1 >{driver}/unbind && echo virtio1 >{driver}/bind"
-    guest.shell(f"for i in 1 2 3 4 5 6 7 8 9 10; do {rebind} || exit; done")
-    guest.shell("kill $!")
-    guest.shell("modprobe -r virtio_rng && ! grep virtio_rng /proc/modules && modprobe virtio_rng")
-    assert int(guest.shell(DIFFERENT_BYTES)) == 256
