@@ -21,9 +21,10 @@ pytestmark = [
 ON_SEL4 = ("--host", "microkit", "--gic", 2)
 
 
-@pytest.mark.parametrize("config", ["debug", "release"])
-def test_shell_reboot_power_off(run, config):
-    guest = run(*ON_SEL4, "--config", config)
+@pytest.mark.parametrize("options", [("debug", "--plain"), ("debug",), ("release", "--plain")])
+def test_shell_reboot_power_off(run, options):
+    """Alone on the UART, and by way of the mux."""
+    guest = run(*ON_SEL4, "--config", *options)
     guest.login()
     guest.check_debian("GIC-0")
     guest.shell("touch /tmp/gone")
@@ -90,18 +91,19 @@ kernel = "{build}/guest/vmlinuz"
 initrd = "{build}/guest/initrd.gz"
 cmdline = "console=ttyAMA0"
 """
-ESCAPE = "\x1d"
+ESCAPE = "\x01"  # Ctrl-A
+PLAIN_ESCAPE = "\x1d"  # Ctrl-]
 SEQUENCE = b"".join(b"%d\n" % n for n in range(1, 20001))
 
 
 def test_two_vms_side_by_side(run, build, tmp_path):
-    """One is restarted, paused and powered off while the other computes."""
+    """One is restarted, paused and powered off at the mux's own prompt while the other computes."""
     system = tmp_path / "two.toml"
     system.write_text("".join(VM.format(name=name, build=build) for name in ("alpha", "beta")))
-    guest = run(*ON_SEL4[:2], system)
+    guest = run(*ON_SEL4[:2], "--plain", system)
 
     def command(text: str) -> None:
-        guest.send(f"{ESCAPE}c{text}\r")
+        guest.send(f"{PLAIN_ESCAPE}c{text}\r")
 
     def progress() -> int:
         guest.sendline("echo co''unt $(cat /tmp/n)")
@@ -122,17 +124,17 @@ def test_two_vms_side_by_side(run, build, tmp_path):
     command("pause alpha")
     command("list")
     guest.expect("alpha paused")
-    guest.send(f"{ESCAPE}1")
+    guest.send(f"{PLAIN_ESCAPE}1")
     guest.sendline("echo be''ta lives")
     guest.expect("beta lives")
     command("resume alpha")
-    guest.send(f"{ESCAPE}0")
+    guest.send(f"{PLAIN_ESCAPE}0")
     before = progress()
     while progress() == before:
         pass
     guest.sendline("poweroff")
     guest.expect("alpha: stays off")
-    guest.send(f"{ESCAPE}1")
+    guest.send(f"{PLAIN_ESCAPE}1")
     guest.sendline("poweroff")
     assert guest.ended() == 0
 
@@ -193,7 +195,7 @@ def test_sddf(run):
     guest.login()
     guest.check_debian("GIC-0")
     guest.send(f"{ESCAPE}clist\r")
-    guest.expect("0 debian on")
+    guest.expect("0 debian running")
     guest.sendline("poweroff")
     assert guest.ended() == 0
 

@@ -113,7 +113,7 @@ def serve():
     pending = b""
     while data := serial.recv(4096):
         *frames, pending = (pending + data).split(b"\0")
-        for wire in frames:
+        for wire in filter(None, frames):
             kind, vm, data = unframe(wire)
             serial.sendall(frame(kind | 0x80, vm, len(data).to_bytes(2, "little")))
             if kind == 0:

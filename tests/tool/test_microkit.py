@@ -19,11 +19,13 @@ VM = '[vm.debian]\nkernel = "kernel"\ngic = 2\n'
 TWO = VM + "cpu_pin = [2]\n" + VM.replace("debian", "other") + "priority = 70\nbudget = 2000\n"
 BOARD = "qemu_virt_aarch64"
 QEMU = shutil.which("qemu-system-aarch64")  # Not the sandbox's.
-# Stands in for the SDK's tool: writes what it was asked for, or fails as it does.
-TOOL = """#!/bin/sh
+# Stands in for the SDK's tool: writes what it was asked for, or fails as it does. The image begins
+# as a device tree does, since the stand-in for QEMU wants a pack.
+TOOL = r"""#!/bin/sh
 echo "$@" >"${0%/*}/called"
+/bin/cp "$1" "${0%/*}/described"
 [ ! -e "${0%/*}/broken" ] || { echo "Error: no room" >&2; exit 1; }
-while [ $# -gt 0 ]; do [ "$1" != -o ] || echo image >"$2"; shift; done
+while [ $# -gt 0 ]; do [ "$1" != -o ] || printf '\320\015\376\355' >"$2"; shift; done
 """
 
 
@@ -322,6 +324,28 @@ def test_bad_smcs(sandbox: Sandbox, sdk: Path, value: str) -> None:
     assert result.status == 2
     assert len(result.errors) == 1
     assert result.errors[0].startswith("system.toml: vm.debian.smc")
+
+
+@pytest.mark.parametrize(("option", "shared"), [((), True), (("--plain",), False)])
+def test_run_shares_the_uart(sandbox: Sandbox, sdk: Path, option: tuple, shared: bool) -> None:
+    """With a session even one VM has the mux, which speaks in frames; alone it has the UART."""
+    sandbox.write(VM)
+    result = sandbox.call("run", "system.toml", "--host", "microkit", "--sdk", "sdk", *option)
+    assert (result.status, result.errors) == (0, [])
+    root = ET.parse(sdk / "bin/described").getroot()
+    owners = [
+        pd.get("name")
+        for pd in root.iter("protection_domain")
+        if pd.find("map[@mr='uart']") is not None
+    ]
+    assert owners == (["vessel_mux"] if shared else ["debian"])
+
+
+def test_no_debugger(sandbox: Sandbox, sdk: Path) -> None:
+    sandbox.write(VM)
+    result = sandbox.call("run", "system.toml", "--host", "microkit", "--sdk", "sdk", "--gdb=:1234")
+    assert result.status == 2
+    assert result.errors == ["vessel: --gdb: not with --host microkit"]
 
 
 # Copies, in place of adding what a section holds.

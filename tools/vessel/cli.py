@@ -337,9 +337,8 @@ def _session(
     )
 
 
-def _refuse_for_plain(host: Host, options: dict[str, Any]) -> None:
-    """Refuse options for which the serial line must be in frames."""
-    reason = "not together with --plain" if host.framed else f"not with --host {host.name}"
+def _refuse(options: dict[str, Any], reason: str) -> None:
+    """Refuse those of the options that were given."""
     given = [f"--{key.replace('_', '-')}" for key, value in options.items() if value]
     if given:
         raise InputError([Problem(("vessel", option), reason) for option in given])
@@ -424,25 +423,26 @@ def run(
 ) -> None:
     """Run a system under QEMU; without argument the Debian guest.
 
-    The terminal is the guests' console; Ctrl-A x leaves. On the in-tree host, Ctrl-A c opens a
-    prompt, and Ctrl-A n and Ctrl-A 0 to 9 choose whose console gets the input. The options from
-    --initrd to --net replace the keys of a SYSTEM.toml with one VM.
+    The terminal is the guests' console; Ctrl-A x leaves, Ctrl-A c opens a prompt, and Ctrl-A n and
+    Ctrl-A 0 to 9 choose whose console gets the input. The options from --initrd to --net replace
+    the keys of a SYSTEM.toml with one VM.
     """
     host = _host(host_name, sdk, board, config, sddf=sddf)
     for_session = {key: options.pop(key) for key in ("console_log", "console_socket", "gdb")}
     desc = _load_for_run(system, options, port_forward, host)
-    framed = host.framed and not plain
-    if not framed:
-        _refuse_for_plain(host, {"control": control, **for_session})
-    for_session = _session(desc, control, for_session) if framed else None
+    if plain:
+        _refuse({"control": control, **for_session}, "not together with --plain")
+    if not host.debugger:
+        _refuse({"gdb": for_session["gdb"]}, f"not with --host {host.name}")
+    for_session = None if plain else _session(desc, control, for_session)
     with tempfile.TemporaryDirectory(prefix="vessel-") as work:
         packed = Path(work) / "system.pack"
-        pack.write(desc, packed, pack.FRAMES if framed else pack.PLAIN)
+        pack.write(desc, packed, pack.PLAIN if plain else pack.FRAMES)
         if dump_dtb is not None:
             _dump_dtb(desc, packed, dump_dtb)
             return
         probe.check(desc, packed)
-        arguments = host.qemu_arguments(desc, packed, Machine(qemu_cpu, icount))
+        arguments = host.qemu_arguments(desc, packed, Machine(qemu_cpu, icount, framed=not plain))
         status = qemu.run(arguments, timeout, for_session)
     if status in _SAID:
         click.echo(f"\nvessel: {_SAID[status]}", err=True)

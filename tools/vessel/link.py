@@ -12,6 +12,9 @@ from vessel.frames import CREDIT, MAX_DATA, Decoder, Frame, Kind, encode
 READ = 1 << 16
 MAX_COMMAND = 127  # CONTROL_LINE_MAX
 END_OK, END_FAILED = b"\x04", b"\x15"
+# After a frame and its zero: an empty one. With frames on the line sDDF's virtualiser takes zero
+# for the key that leads to it, and hands on one of two.
+DOUBLE = b"\0"
 
 Channel = tuple[int, int]
 
@@ -61,7 +64,7 @@ class Link:
             size = min(len(data), MAX_DATA, self._credit[channel])
             self._credit[channel] -= size
             with suppress(ConnectionError):
-                self._writer.write(encode(Frame(kind, vm, data[:size])))
+                self._writer.write(encode(Frame(kind, vm, data[:size])) + DOUBLE)
                 await self._writer.drain()
             data = data[size:]
 

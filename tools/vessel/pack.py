@@ -126,11 +126,11 @@ def _manifest(description: Description, placed: list[Placed], pack_size: int, se
     return bytes(tree.as_bytearray()[: tree.totalsize()])
 
 
-def outline(description: Description) -> bytes:
+def outline(description: Description, serial: str) -> bytes:
     """The manifest for one who wants to know of the VMs, not of their images: those are nowhere."""
     nowhere = [Placed()] * len(description.system.vm)
-    size = len(_manifest(description, nowhere, 0, PLAIN))
-    return _manifest(description, nowhere, size, PLAIN)
+    size = len(_manifest(description, nowhere, 0, serial))
+    return _manifest(description, nowhere, size, serial)
 
 
 def _align(out: BinaryIO) -> int:

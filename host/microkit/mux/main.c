@@ -64,7 +64,7 @@ static const char *name_of(void *cookie, unsigned vm)
 static void say_state(void *cookie, unsigned vm, char *text, size_t size)
 {
     static const char *const word[MK_STATE_COUNT] = {
-        "starting", "on", "paused", "held", "off", "crashed", "failed",
+        "starting", "running", "paused", "held", "off", "crashed", "failed",
     };
 
     (void)cookie;

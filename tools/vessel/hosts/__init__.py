@@ -20,6 +20,7 @@ class Machine:
 
     cpu: str = "cortex-a53"
     icount: bool = False
+    framed: bool = False  # Its serial line is in frames (docs/SERIAL.md), not for a person.
 
 
 class Host(Protocol):
@@ -27,7 +28,7 @@ class Host(Protocol):
 
     name: str
     gic: int  # The version that a VM has which says nothing of it.
-    framed: bool  # Its serial line can be in frames (docs/SERIAL.md).
+    debugger: bool  # It serves GDB.
 
     def limits(self, description: Description) -> list[Problem]:
         """What of the description this host cannot run today; empty: all of it can."""

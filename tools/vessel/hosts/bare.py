@@ -68,7 +68,7 @@ class Bare:
 
     name = "bare"
     gic = 3
-    framed = True
+    debugger = True
 
     def limits(self, description: Description) -> list[Problem]:
         """What of the description this host cannot run."""

@@ -16,7 +16,7 @@ from vessel.hosts.boards import BOARDS, Board
 from vessel.hosts.sddf import PROGRAMS as SDDF_PROGRAMS
 from vessel.hosts.sddf import configure
 from vessel.hosts.sysdesc import Files
-from vessel.pack import outline, write
+from vessel.pack import FRAMES, PLAIN, outline, write
 
 if TYPE_CHECKING:
     from vessel.hosts import Machine
@@ -44,7 +44,7 @@ class Microkit:
     sddf: bool = False
 
     name = "microkit"
-    framed = False
+    debugger = False
 
     @property
     def board(self) -> Board:
@@ -95,8 +95,13 @@ class Microkit:
             raise InputError([Problem(("vessel", "--sdk"), text, "is this a Microkit SDK 2.3.0?")])
         return path
 
-    def build(self, description: Description, pack: Path, out: Path) -> Path:
-        """The bootable image of the packed system, with all that it is made of, in `out`."""
+    def build(
+        self, description: Description, pack: Path, out: Path, *, framed: bool = False
+    ) -> Path:
+        """The bootable image of the packed system, with all that it is made of, in `out`.
+
+        The UART is for a person or, if `framed`, for `vessel run`.
+        """
         tool = self._sdk_file("bin/microkit")
         self._sdk_file(f"board/{self.board_name}/{self.config}/lib/libmicrokit.a")
         for program in PROGRAMS:
@@ -104,7 +109,7 @@ class Microkit:
             shutil.copyfile(tree.built(built, "make microkit"), out / program)
         packs = self._packs(description, pack, out)
         if self.sddf:
-            configure(self.board, self._sddf_programs(SDDF_PROGRAMS), out)
+            configure(self.board, self._sddf_programs(SDDF_PROGRAMS), out, framed=framed)
         stores = self._stores(description)
         if stores.stores:
             stores.configure(self._sddf_programs(sddf_blk.PROGRAMS), out)
@@ -112,11 +117,12 @@ class Microkit:
         if uplinks:
             sddf_net.configure(uplinks, self._sddf_programs(sddf_net.PROGRAMS), out)
         programs = (VMM, MUX, TIMER, ENTROPY, SWITCH)
-        names = Files(packs, MANIFEST, *programs, self.sddf, stores)
+        shared = framed or self.sddf or len(packs) > 1
+        names = Files(packs, MANIFEST, *programs, self.sddf, shared, stores)
         for vm, cores in sysdesc.placement(description, self._cores).items():
             if sysdesc.elsewhere(cores):
                 (out / f"{vm}.cores").write_bytes(bytes(cores))
-        (out / MANIFEST).write_bytes(outline(description))
+        (out / MANIFEST).write_bytes(outline(description, FRAMES if framed else PLAIN))
         (out / SYSTEM).write_text(sysdesc.write(description, self.board, self._cores, names))
         self._call(tool, out)
         return out / IMAGE
@@ -181,7 +187,8 @@ class Microkit:
 
     def qemu_arguments(self, description: Description, pack: Path, machine: "Machine") -> list[str]:
         """QEMU's machine and payload."""
-        image = self.build(description, pack, files.directory(pack.parent / "microkit"))
+        out = files.directory(pack.parent / "microkit")
+        image = self.build(description, pack, out, framed=machine.framed)
         if self.board.qemu is None:
             raise ToolError(f"{self.board_name}: there is no emulated machine for this board")
         loader = f"loader,file={quote(image)},addr={self.board.load_address:#x},cpu-num=0"

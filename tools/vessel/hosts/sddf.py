@@ -27,6 +27,7 @@ REGIONS = tuple(f"serial_{a}_{b}_{c}" for a in ("drv", "mux") for b in ("rx", "t
 UART_AT = 0x1000_0000
 BAUD = 115_200
 SWITCH = 0x1C  # Ctrl-\ leads to the virtualiser; twice, to the mux.
+FRAMED_SWITCH = 0  # A frame from the tool ends with two.
 
 # Channels.
 DRIVER_RX, DRIVER_TX, DRIVER_IRQ = 0, 1, 2
@@ -70,7 +71,7 @@ def _registers(uart: Device) -> bytes:
     return struct.pack("<QQQ", UART_AT, uart.size, uart.base)
 
 
-def _sections(board: Board) -> dict[str, dict[str, bytes]]:
+def _sections(board: Board, switch: int) -> dict[str, dict[str, bytes]]:
     """What goes into which section of which program."""
     head = magic(3)
     driver_rx, driver_tx = (_connection(f"drv_{way}", VIRT_DRIVER) for way in ("rx", "tx"))
@@ -89,7 +90,7 @@ def _sections(board: Board) -> dict[str, dict[str, bytes]]:
             ".serial_virt_rx_config": head
             + driver_rx
             + many([client_rx], len(client_rx), MAX_CLIENTS)
-            + struct.pack("<BBB5x", 1, SWITCH, ord("\r")),
+            + struct.pack("<BBB5x", 1, switch, ord("\r")),
         },
         VIRT_TX: {
             ".serial_virt_tx_config": head
@@ -121,9 +122,10 @@ def patch(program: Path, target: Path, sections: Mapping[str, bytes]) -> None:
         raise ToolError(f"{OBJCOPY} failed", done.stderr.decode(errors="replace").strip())
 
 
-def configure(board: Board, built: Mapping[str, Path], out: Path) -> None:
+def configure(board: Board, built: Mapping[str, Path], out: Path, *, framed: bool) -> None:
     """Write the programs, each with its configuration, into the directory `out`."""
-    for program, sections in _sections(board).items():
+    switch = FRAMED_SWITCH if framed else SWITCH
+    for program, sections in _sections(board, switch).items():
         patch(built[program], out / program, sections)
 
 

@@ -75,6 +75,7 @@ class Files:
     entropy: str
     switch: str
     sddf: bool
+    shared: bool  # The UART and the timer are for all, in protection domains of their own.
     stores: sddf_blk.Plan
 
     def vmm_of(self, vm: str) -> str:
@@ -513,11 +514,11 @@ def write(description: Description, board: Board, cores: int, files: Files) -> s
     """The system description, for a kernel with so many `cores`."""
     system = _System(board, cores)
     vmms = [_vmm(system, description, name, files) for name in description.system.vm]
-    if len(vmms) == 1 and not files.sddf:
-        _alone(vmms[0])
-    else:
+    if files.shared:
         _timer(system, files, vmms)
         _mux(system, files, vmms)
+    else:
+        _alone(vmms[0])
     _entropy(system, description, files)
     if networks.links(description):
         _switch(system, description, files)
