@@ -228,6 +228,10 @@ CASES = {
         VM + "restart_limit = -1",
         "vm.debian.restart_limit: -1 is out of range; it is not negative, and at most 1000000000",
     ),
+    "budget": (
+        VM + "budget = 1",
+        "vm.debian.budget: 1 is out of range; 100 to 10000000 microseconds are possible",
+    ),
     "policy": (
         VM + 'on_crash = "restar"',
         'vm.debian.on_crash: the string "restar" is not possible here; did you mean "restart"?',

@@ -161,6 +161,8 @@ def test_ctl_with_several_systems_and_with_none(sandbox: Sandbox) -> None:
             "vessel: several systems are running (demo-2, demo); choose one with --socket"
         ]
         assert ctl(sandbox, "--socket", "demo-2", "list").status == 0
+        result = ctl(sandbox, "--socket", "other", "list")
+        assert result.errors == ["vessel: no system of the name other is running here"]
         two.leave()
         assert ctl(sandbox, "list").status == 0
         one.leave()

@@ -137,6 +137,8 @@ def _range(loc: Loc) -> str:
             return f"CPUs are 0 to {schema.MAX_CPUS - 1}"
         case (*_, "priority"):
             return f"0 to {schema.MAX_PRIORITY} are possible"
+        case (*_, "budget" | "period"):
+            return f"{schema.MIN_BUDGET} to {schema.MAX_BUDGET} microseconds are possible"
         case (*_, "mtu"):
             return f"{schema.MTU_MIN} to {schema.MTU_MAX} are possible"
         case (*_, "cid"):

@@ -111,7 +111,10 @@ def find(name: str | None) -> Path:
         return Path(name)
     directory = _directory()
     if name is not None:
-        return directory / f"{name}{SUFFIX}"
+        path = directory / f"{name}{SUFFIX}"
+        if not path.exists():
+            raise ToolError(f"no system of the name {name} is running here")
+        return path
     running = [path for path in sorted(directory.glob(f"*{SUFFIX}")) if _answers(path)]
     if not running:
         raise ToolError("no system is running here")
