@@ -340,8 +340,9 @@ gcc: ## The library and the VMM once more, built by gcc
 FUZZ_SECONDS ?= 600
 fuzz: $(FUZZ_BIN) ## Every fuzzer for FUZZ_SECONDS (600)
 	@for f in $(FUZZ_BIN); do \
-		corpus=$(B)/fuzz/$${f##*/}; mkdir -p $$corpus; \
-		$$f -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$corpus- $$corpus || exit 1; \
+		corpus=$(B)/fuzz/$${f##*/}; seeds=tests/fuzz/corpus/$${f##*/}; mkdir -p $$corpus; \
+		[ -d $$seeds ] || seeds=; \
+		$$f -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$$corpus- $$corpus $$seeds || exit 1; \
 	done
 
 prove: $(DEPS) ## CBMC proofs; fetches CBMC

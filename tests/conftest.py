@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -127,14 +128,17 @@ class FuzzFile(Program):
 class FuzzItem(Item):
     def runtest(self) -> None:
         work = BUILD / "fuzz" / "short" / self.path.stem
-        work.mkdir(parents=True, exist_ok=True)
+        found = work / "corpus"  # What is new goes there, and is not used again: runs are alike.
+        shutil.rmtree(found, ignore_errors=True)
+        found.mkdir(parents=True)
         seeds = self.path.parent / "corpus" / self.path.stem
         outcome = run(
             self.parent.executable,
-            f"-runs={FUZZ_RUNS}",
+            f"-runs={FUZZ_RUNS // 2 if seeds.is_dir() else FUZZ_RUNS}",
             "-seed=1",
             f"-max_total_time={FUZZ_SECONDS}",
             f"-artifact_prefix={work}/",
+            found,
             *([seeds] if seeds.is_dir() else []),
             timeout=FUZZ_SECONDS * 3,
         )
