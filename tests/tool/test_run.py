@@ -195,6 +195,7 @@ def test_a_network_on_the_command_line(sandbox: Sandbox) -> None:
     ("args", "line"),
     [
         (["--net", "tap"], "vessel: invalid value for '--net'"),
+        (["--vsock", "2"], "vessel: --vsock: 2 is out of range; 3 to 4294967294 are possible"),
         (["--port-forward", "80:80"], "vessel: --port-forward: no network has an uplink; add"),
         (["--net", "user", "--port-forward", "80"], 'vessel: --port-forward: "80" is not a port'),
     ],

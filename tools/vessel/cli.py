@@ -271,6 +271,8 @@ def _load_for_run(
     system: Path | None, options: dict[str, Any], forwards: Sequence[str], host: Host
 ) -> Description:
     options["disk"] = [{"file": file} for file in options["disk"]] or None
+    if options["vsock"] is not None:
+        options["vsock"] = {"cid": options["vsock"]}
     given = {key: value for key, value in options.items() if value is not None}
     start = [f"--{key}" for key in ("kernel", "firmware") if key in given]
     if system is not None and start:
@@ -371,6 +373,9 @@ def _dump_dtb(desc: Description, packed: Path, target: Path) -> None:
     help="How the guest finds its virtio devices (mmio).",
 )
 @click.option("--rng", is_flag=True, default=None, help="Give the guest an entropy device.")
+@click.option(
+    "--vsock", metavar="CID", type=int, help="Give the guest sockets, with this number (3 and up)."
+)
 @click.option(
     "--net",
     type=click.Choice(("user", "none")),

@@ -35,6 +35,7 @@ OPTIONS = {
     "transport": "--transport",
     "console": "--console",
     "rng": "--rng",
+    "vsock": "--vsock",
     "net": "--net",
 }
 # And one that adds to a network.
