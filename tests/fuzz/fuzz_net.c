@@ -130,8 +130,9 @@ static void peer_supplies(struct fuzz_input *in)
     (void)vsock.ops->supply(vsock.cookie, &seg, 1);
 }
 
-static void events(void)
+static void events(bool link)
 {
+    vmm_virtio_net_set_link(&f.card, link);
     net_vm_port_event(&f.port);
     net_vm_port_event(&f.peer);
     vsock_vm_port_event(&f.vsock_port);
@@ -154,7 +155,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             fuzz_virtio_write_memory(&f.v, &in);
             break;
         case 3:
-            events();
+            events(i % 8 != 0);
             break;
         case 4:
             peer_supplies(&in);
