@@ -69,7 +69,7 @@ def test_what_is_left(sandbox: Sandbox, sdk: Path) -> None:
     assert (result.status, result.errors) == (0, [])
     left = {path.name for path in (sandbox.path / "out").iterdir()}
     assert left == {
-        *("loader.img", "system.pack", "system.xml", "system.manifest"),
+        *("loader.img", "system.pack", "system.xml", "system.manifest", "flash.bin"),
         *("vessel-vmm.elf", "vessel-mux.elf", "vessel-timer.elf", "vessel-entropy.elf"),
         "vessel-switch.elf",
     }
@@ -107,6 +107,15 @@ def test_gic_is_the_boards(sandbox: Sandbox, sdk: Path) -> None:
     assert build(sandbox, VM.replace("gic = 2\n", "")).status == 0
     fdt = libfdt.Fdt((sandbox.path / "out/system.pack").read_bytes())
     assert fdt.getprop(fdt.path_offset("/vms/vm@0"), "gic-version").as_uint32() == 2
+
+
+def test_firmware_has_erased_flash(sandbox: Sandbox, sdk: Path) -> None:
+    assert build(sandbox, VM.replace("kernel =", "firmware =")).status == 0
+    root = system(sandbox)
+    flash = root.find("protection_domain/virtual_machine/map[@mr='flash']")
+    assert (flash.get("vaddr"), flash.get("perms")) == ("0x4000000", "r")
+    assert root.find("memory_region[@name='flash']").get("prefill_path") == "flash.bin"
+    assert (sandbox.path / "out/flash.bin").read_bytes() == b"\xff" * 0x4_0000
 
 
 def test_disks_in_memory(sandbox: Sandbox, sdk: Path) -> None:

@@ -28,6 +28,7 @@ VMM, MUX, TIMER, ENTROPY, SWITCH = PROGRAMS = tuple(
     f"vessel-{name}.elf" for name in ("vmm", "mux", "timer", "entropy", "switch")
 )
 MANIFEST = "system.manifest"
+FLASH = "flash.bin"
 SYSTEM = "system.xml"
 REPORT = "report.txt"
 TOOL_TIMEOUT_S = 600
@@ -118,11 +119,12 @@ class Microkit:
             sddf_net.configure(uplinks, self._sddf_programs(sddf_net.PROGRAMS), out)
         programs = (VMM, MUX, TIMER, ENTROPY, SWITCH)
         shared = framed or self.sddf or len(packs) > 1
-        names = Files(packs, MANIFEST, *programs, self.sddf, shared, stores)
+        names = Files(packs, MANIFEST, FLASH, *programs, self.sddf, shared, stores)
         for vm, cores in sysdesc.placement(description, self._cores).items():
             if sysdesc.elsewhere(cores):
                 (out / f"{vm}.cores").write_bytes(bytes(cores))
         (out / MANIFEST).write_bytes(outline(description, FRAMES if framed else PLAIN))
+        (out / FLASH).write_bytes(b"\xff" * sysdesc.FLASH_SIZE)
         (out / SYSTEM).write_text(sysdesc.write(description, self.board, self._cores, names))
         self._call(tool, out)
         return out / IMAGE

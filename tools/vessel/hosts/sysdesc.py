@@ -51,6 +51,8 @@ DMA_SIZE = 0x4000  # At the start of what the board has for devices.
 FIRST_SAVER = 8
 
 GICC_GPA = 0x0801_0000  # Of machine "virt".
+# Also of that: the second bank of flash, as much of it as U-Boot reads byte by byte at its start.
+FLASH_GPA, FLASH_SIZE = 0x0400_0000, 0x4_0000
 
 # Channels. A VMM's:
 UART_CHANNEL = 1
@@ -69,6 +71,7 @@ class Files:
 
     packs: dict[str, str]  # Of each VM.
     manifest: str
+    flash: str
     vmm: str
     mux: str
     timer: str
@@ -238,6 +241,13 @@ def _guest(d: _Domain, name: str, vm: Vm, cores: list[int], slice_us: int) -> ET
     return guest
 
 
+def _flash(d: _Domain, guest: ET.Element, file: str) -> None:
+    """Erased flash as memory, for reads; a write is a fault to the VMM, as it is elsewhere."""
+    comment = "Erased flash: firmware reads so much of it that faults would take minutes."
+    region = d.system.region("flash", comment, prefill_path=file, page_size=hex(PAGE))
+    ET.SubElement(guest, "map", mr=region, vaddr=hex(FLASH_GPA), perms="r")
+
+
 def _pass(d: _Domain, guest: ET.Element, devices: Devices) -> None:
     """Give the guest devices of the board; their interrupts come through its VMM."""
     for regs in devices.registers:
@@ -297,6 +307,8 @@ def _vmm(system: _System, description: Description, name: str, files: Files) -> 
     guest = _guest(d, name, vm, cores, _slice(placed))
     _savers(d, guest, cores)
     _common_devices(d, guest, devices)
+    if vm.firmware is not None:
+        _flash(d, guest, files.flash)
     _pass(d, guest, devices)
     d.pd.append(guest)
     return d
