@@ -150,6 +150,7 @@ $(B)/native/tests/unit/pd/test_entropy: $(call pd-objects,entropy)
 $(B)/native/tests/unit/pd/test_switch: $(call pd-objects,switch)
 $(B)/native/tests/unit/pd/test_uplink: $(call pd-objects,uplink)
 $(B)/native/tests/unit/pd/test_storage: $(call pd-objects,storage)
+$(B)/native/tests/unit/pd/test_whole: $(call objects,native,host/microkit/sddf/whole.c)
 $(filter $(B)/native/tests/unit/pd/%,$(UNIT_BIN)): %: %.c.o $(NATIVE_LIB)
 	$(CC) $(SANITIZE) -Wl,--allow-multiple-definition $(filter %.o,$^) $(NATIVE_LIB) -lcmocka -lfdt -o $@
 
@@ -212,7 +213,7 @@ $(foreach config,$(MICROKIT_CONFIGS),$(eval $(call microkit-rules,$(config))))
 # With SDDF=DIR, release 0.7: its timer, serial and block components, and a mux and a VMM that are
 # clients of theirs.
 SDDF_PROGRAMS := timer_driver serial_driver serial_virt_tx serial_virt_rx blk_driver blk_virt \
-	net_driver net_virt_rx net_virt_tx mux vmm switch
+	blk_whole net_driver net_virt_rx net_virt_tx mux vmm switch
 SDDF_ELFS := $(if $(SDDF),$(foreach config,$(MICROKIT_CONFIGS),$(SDDF_PROGRAMS:%=$(MICROKIT_DIR)/$(config)/sddf/%.elf)))
 SDDF_timer_driver := drivers/timer/arm/timer.c
 SDDF_serial_driver := drivers/serial/arm/uart.c
@@ -220,12 +221,13 @@ SDDF_serial_virt_tx := serial/components/virt_tx.c
 SDDF_serial_virt_rx := serial/components/virt_rx.c
 SDDF_blk_driver := drivers/blk/virtio/block.c virtio/transport/mmio.c
 SDDF_blk_virt := blk/components/virt.c blk/components/partitioning.c
+SDDF_blk_whole := blk/components/virt.c
 SDDF_net_driver := drivers/network/virtio/common/ethernet.c virtio/transport/mmio.c
 SDDF_net_virt_rx := network/components/virt_rx.c
 SDDF_net_virt_tx := network/components/virt_tx.c
 SDDF_UTIL := $(addprefix util/,assert.c cache.c printf.c putchar_debug.c)
 SDDF_FLAGS := -std=gnu17 -g -O2 -march=armv8-a -mstrict-align -ffreestanding -MMD -MP -DMICROKIT \
-	-I$(SDDF)/include -I$(SDDF)/include/microkit -I$(SDDF)/drivers/serial/arm/include \
+	-I$(SDDF)/include -I$(SDDF)/include/microkit -I$(SDDF)/drivers/serial/arm/include -I$(SDDF)/blk/components \
 	-isystem $(VESSEL_PICOLIBC)/include
 
 define sddf-rules
@@ -233,13 +235,14 @@ $(MICROKIT_DIR)/$(1)/sddf/%.o: $(SDDF)/%.c | $(DEPS)
 	@mkdir -p $$(@D)
 	$(AARCH64_CC) $(SDDF_FLAGS) -isystem $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/include -c $$< -o $$@
 
-$(addprefix $(MICROKIT_DIR)/$(1)/sddf/,line.o storage.o uplink.o): $(MICROKIT_DIR)/$(1)/sddf/%.o: host/microkit/sddf/%.c | $(DEPS)
+$(addprefix $(MICROKIT_DIR)/$(1)/sddf/,line.o storage.o uplink.o whole.o): $(MICROKIT_DIR)/$(1)/sddf/%.o: host/microkit/sddf/%.c | $(DEPS)
 	@mkdir -p $$(@D)
 	$(AARCH64_CC) $(SDDF_FLAGS) -mgeneral-regs-only -Iinclude -Iarch/aarch64/include -Ihost -Ihost/common \
 		-isystem $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/include -c $$< -o $$@
 
 $(foreach program,$(filter-out mux vmm switch,$(SDDF_PROGRAMS)),$(MICROKIT_DIR)/$(1)/sddf/$(program).elf: \
 	$(SDDF_$(program):%.c=$(MICROKIT_DIR)/$(1)/sddf/%.o) $(SDDF_UTIL:%.c=$(MICROKIT_DIR)/$(1)/sddf/%.o)$(newline))
+$(MICROKIT_DIR)/$(1)/sddf/blk_whole.elf: $(MICROKIT_DIR)/$(1)/sddf/whole.o
 $(MICROKIT_DIR)/$(1)/sddf/mux.elf: $(MICROKIT_DIR)/$(1)/sddf/line.o $(call objects,vmm,$(AARCH64_SRC)) \
 	$(SDDF_UTIL:%.c=$(MICROKIT_DIR)/$(1)/sddf/%.o) \
 	$(patsubst %,$(MICROKIT_DIR)/$(1)/%.o,$(filter-out %/line.c,$(MICROKIT_mux)))

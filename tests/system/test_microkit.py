@@ -7,6 +7,7 @@ The programs have to be there: `make microkit`.
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import time
 import urllib.request
@@ -19,6 +20,7 @@ pytestmark = [
 ]
 
 ON_SEL4 = ("--host", "microkit", "--gic", 2)
+PATH = {**os.environ, "PATH": os.environ["PATH"] + ":/sbin:/usr/sbin"}
 
 
 @pytest.mark.parametrize("options", [("debug", "--plain"), ("debug",), ("release", "--plain")])
@@ -203,12 +205,11 @@ def test_sddf(run):
 @pytest.mark.skipif("SDDF" not in os.environ, reason="no SDDF")
 def test_sddf_disk(run, build, tmp_path):
     """Partitions of a file through sDDF's driver and virtualiser; what is written is there."""
-    path = {**os.environ, "PATH": os.environ["PATH"] + ":/sbin:/usr/sbin"}
     disk = tmp_path / "disk.img"
     with disk.open("wb") as file:
         file.truncate(100 << 20)
         table = "label: dos\nstart=2048, size=70M\nsize=16M\n"
-        subprocess.run(("sfdisk", "-q", disk), input=table, text=True, check=True, env=path)
+        subprocess.run(("sfdisk", "-q", disk), input=table, text=True, check=True, env=PATH)
         file.seek(1 << 20)
         file.write((build / "guest/root.img").read_bytes())
     system = tmp_path / "disk.toml"
@@ -239,29 +240,55 @@ def test_sddf_disk(run, build, tmp_path):
         file.seek(1 << 20)
         root = tmp_path / "root.img"
         root.write_bytes(file.read(64 << 20))
-    check = subprocess.run(("e2fsck", "-fn", root), capture_output=True, text=True, env=path)
+    check = subprocess.run(("e2fsck", "-fn", root), capture_output=True, text=True, env=PATH)
     assert check.returncode == 0, check.stdout
 
 
 @pytest.mark.skipif("SDDF" not in os.environ, reason="no SDDF")
-def test_sddf_web_server(run, build, tmp_path, port):
-    """A web server on seL4, with its address by DHCP; a page and 8 MiB to the outside."""
-    system = tmp_path / "web.toml"
-    make = "mkdir /www; dd if=/dev/urandom of=/www/big bs=1M count=8; httpd -h /www"
-    cmdline = f"cmdline = 'console=ttyAMA0 vessel.run=\"{make}\"'\n"
-    system.write_text(
-        f'[network.out]\nuplink = "user"\nforward = ["{port}:80"]\n'
-        + VM.format(name="web", build=build).replace('cmdline = "console=ttyAMA0"\n', cmdline)
-        + 'net = [{ network = "out" }]\n'
-    )
-    guest = run(*ON_SEL4[:2], "--sddf", system)
+def test_firmware_boots_debian_from_its_disk(run, top, build, tmp_path):
+    """examples/debian-disk: U-Boot, GRUB and Debian from a whole disk of sDDF's; DHCP."""
+    disk = tmp_path / "debian.img"
+    shutil.copy(build / "guest/debian.img", disk)
+    guest = run(*ON_SEL4[:2], "--sddf", top / "examples/debian-disk/system.toml", "--disk", disk)
+    guest.expect("Found EFI removable media binary efi/boot/bootaa64.efi")
+    guest.login()
+    assert "/dev/vda2 on / type ext4 (rw" in guest.shell("mount")
+    assert "fw_platform_size" in guest.shell("ls /sys/firmware/efi")
+    assert "0xFFFFFFFF" in guest.shell("devmem 0x4000000 32 0x98; devmem 0x4000000")
+    guest.shell("until ip addr show eth0 | grep -q 'inet 10'; do sleep 1; done")
+    guest.shell("echo here >/root/kept")
+    guest.sendline("poweroff")
+    assert guest.ended() == 0
+    part = tmp_path / "root.img"
+    part.write_bytes(disk.read_bytes()[101 << 20 : 165 << 20])
+    read = subprocess.run(["debugfs", "-R", "cat /root/kept", part], capture_output=True, env=PATH)
+    assert read.stdout == b"here\n"
+
+
+@pytest.mark.skipif("SDDF" not in os.environ, reason="no SDDF")
+def test_sddf_web_server(run, top, port):
+    """examples/web-server, with its address by DHCP; its page and 8 MiB to the outside."""
+    example = top / "examples/web-server/system.toml"
+    guest = run(*ON_SEL4[:2], "--sddf", example, "--port-forward", f"{port}:80")
     guest.login()
     guest.shell("until ip addr show eth0 | grep -q 'inet 10'; do sleep 1; done")
-    said = guest.shell("sha256sum /www/big")
+    said = guest.shell("dd if=/dev/urandom of=/www/big bs=1M count=8; sha256sum /www/big")
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=300) as page:
+        assert page.read() == b"Hello from a guest\n"
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/big", timeout=300) as page:
         assert hashlib.sha256(page.read()).hexdigest() in said
     guest.sendline("poweroff")
     assert guest.ended() == 0
+
+
+def test_two_guests_over_a_switch(run, top):
+    """examples/two-guests: the client reads the server's page, and 16 MiB."""
+    guest = run(*ON_SEL4[:2], top / "examples/two-guests/system.toml")
+    guest.expect("client.*A page of the server")
+    guest.expect(hashlib.sha256(bytes(16 << 20)).hexdigest())
+    guest.sendcontrol("a")
+    guest.send("x")
+    assert guest.ended() == 6
 
 
 def test_virtio_on_pci(run, build, tmp_path):

@@ -483,14 +483,44 @@ def test_sddf_disks(sandbox: Sandbox, sdk: Path) -> None:
     assert (config[8], partitions) == (2, [1, 0])
 
 
+def test_sddf_whole_disks(sandbox: Sandbox, sdk: Path) -> None:
+    """Another virtualiser gives all of a file, to several VMs if none of them writes."""
+    fake_sddf(sandbox)
+    for name in ("one.img", "two.img"):
+        (sandbox.path / name).write_bytes(bytes(8192))
+    built = sandbox.path.parent / "build/microkit" / BOARD / "release/sddf"
+    for program in (sddf_blk.VIRT, sddf_blk.WHOLE):
+        (built / program).write_text(program)
+    shared = '{ file = "one.img", readonly = true }'
+    toml = (
+        f'{VM}disk = [{shared}, {{ file = "two.img", partition = 1 }}]\n'
+        f"{VM.replace('debian', 'other')}disk = [{shared}]\n"
+    )
+    result = build(sandbox, toml, "--sddf")
+    assert (result.status, result.errors) == (0, [])
+    out = sandbox.path / "out"
+    assert [(out / f"blk_virt{n}.elf").read_text() for n in range(2)] == [
+        sddf_blk.WHOLE,
+        sddf_blk.VIRT,
+    ]
+    assert (out / "blk_virt0.elf.blk_virt_config").read_bytes()[8] == 2
+
+
 @pytest.mark.parametrize(
     ("disk", "reason"),
     [
-        ('{ file = "d" }', "sDDF gives partitions, no whole disk; partition = N, or ram = SIZE"),
         ('{ file = "d", partition = "x" }', "sDDF finds partitions by number only"),
+        (
+            '{ file = "d", readonly = true }, { file = "d", readonly = true, partition = 1 }',
+            "d: sDDF gives all of a disk, or its partitions",
+        ),
+        ('{ file = "odd" }', "odd: its size is no multiple of 4 KiB, sDDF's block; `truncate"),
     ],
 )
 def test_sddf_has_no_such_disk(sandbox: Sandbox, sdk: Path, disk: str, reason: str) -> None:
+    fake_sddf(sandbox)
+    (sandbox.path / "d").write_bytes(bytes(4096))
+    (sandbox.path / "odd").write_bytes(bytes(4608))
     result = build(sandbox, f"{VM}disk = [{disk}]\n", "--sddf")
     assert result.status == 2
     assert result.errors[0].startswith(f"system.toml: vm.debian.disk[0]: {reason}")

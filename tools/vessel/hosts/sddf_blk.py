@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """sDDF 0.7's block components in a generated system: a driver and a virtualiser for each disk.
 
-Each disk of a VM is a client of its virtualiser, for one partition. Configurations are sections of
-the programs, as include/sddf/blk/config.h of sDDF lays them out.
+Each disk of a VM is a client of its virtualiser, for one partition or, where that is linked with
+host/microkit/sddf/whole.c, for all of the disk. Configurations are sections of the programs, as
+include/sddf/blk/config.h of sDDF lays them out.
 """
 
 import struct
@@ -10,14 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vessel import disks
+from vessel import disks, tree
 from vessel.description import Description
 from vessel.errors import InputError, Problem
 from vessel.hosts.boards import Board
 from vessel.hosts.sddf import device, magic, many, patch
 from vessel.schema import PAGE
 
-DRIVER, VIRT, VMM = PROGRAMS = ("blk_driver.elf", "blk_virt.elf", "vmm.elf")
+DRIVER, VIRT, WHOLE, VMM = PROGRAMS = ("blk_driver.elf", "blk_virt.elf", "blk_whole.elf", "vmm.elf")
 MAX_DISKS = 8  # As many windows for virtio devices share a page.
 MAX_VM_DISKS = 8  # MAX_DISKS of host/microkit/sddf/storage.c
 
@@ -95,7 +96,7 @@ class Client:
 
     vm: str
     number: int  # Among the VM's.
-    partition: int  # From 0 on.
+    partition: int  # From 0 on; of no meaning if it has the whole disk.
     queues: Queues
     data: Piece
 
@@ -115,6 +116,7 @@ class Store:
     metadata: Piece
     table: Piece  # Where the virtualiser reads the partition table.
     clients: tuple[Client, ...]
+    whole: bool  # Each client has all of it.
 
     @property
     def driver(self) -> str:
@@ -132,6 +134,7 @@ class Plan:
 
     def __init__(self, description: Description, board: Board) -> None:
         self.board = board
+        self._origin = description.origin
         self._phys = board.dma + DMA_OFFSET
         self._clients = 0
         self._of_vm: dict[str, int] = {}
@@ -139,7 +142,10 @@ class Plan:
         if len(self.stores) > MAX_DISKS:
             use = disks.plan(description)[MAX_DISKS].uses[0]
             text = f"more than {MAX_DISKS} files as disks"
-            raise InputError([Problem(description.origin.where(use.loc), text)])
+            raise InputError([Problem(self._where(use), text)])
+
+    def _where(self, use: disks.Use) -> tuple[str, ...]:
+        return self._origin.where(use.loc)
 
     def _dma(self, name: str, vaddr: int, size: int) -> Piece:
         piece = Piece(name, vaddr, size, -(-self._phys // size) * size)
@@ -153,7 +159,7 @@ class Plan:
         at, name = CLIENTS_AT + self._clients * CLIENT_STEP, f"{vm}_disk{number}"
         self._clients += 1
         queues = _queues(name, at, CLIENT_QUEUE)
-        partition = use.disk.partition if isinstance(use.disk.partition, int) else 0
+        partition = use.disk.partition if isinstance(use.disk.partition, int) else 1
         data = self._dma(f"{name}_data", at + DATA, DATA)
         return Client(vm, number, partition - 1, queues, data)
 
@@ -167,7 +173,22 @@ class Plan:
             self._dma(f"{name}_metadata", at + METADATA, METADATA),
             self._dma(f"{name}_table", at + 5 * QUEUE, TABLE),
             clients,
+            self._whole(disk),
         )
+
+    def _whole(self, disk: disks.HostDisk) -> bool:
+        """Whether all of it is given, and not partitions."""
+        whole = [use for use in disk.uses if use.disk.partition is None]
+        if not whole:
+            return False
+        if len(whole) < len(disk.uses):
+            text = f"{tree.shown(disk.path)}: sDDF gives all of a disk, or its partitions"
+            raise InputError([Problem(self._where(whole[0]), text)])
+        size = disk.path.stat().st_size
+        if disk.format == "raw" and size % PAGE:
+            text = f"{tree.shown(disk.path)}: its size is no multiple of 4 KiB, sDDF's block"
+            raise InputError([Problem(self._where(whole[0]), text, "`truncate -s %4K FILE`")])
+        return True
 
     @property
     def vms(self) -> dict[str, list[Client]]:
@@ -214,7 +235,7 @@ class Plan:
         for store in self.stores:
             for program, name, sections in (
                 (DRIVER, store.driver, self._driver_sections(store)),
-                (VIRT, store.virt, self._virt_sections(store)),
+                (WHOLE if store.whole else VIRT, store.virt, self._virt_sections(store)),
             ):
                 patch(built[program], out / f"{name}.elf", sections)
         for vm, clients in self.vms.items():
@@ -238,9 +259,6 @@ def limits(description: Description, board: Board, *, sddf: bool) -> Iterator[Pr
                 text = "this host has no driver for the disk that the file would be"
                 hint = "--sddf has one, or ram = SIZE with it makes it one in memory"
                 yield Problem(where, text, hint)
-            elif disk.partition is None:
-                text = "sDDF gives partitions, no whole disk"
-                yield Problem(where, text, "partition = N, or ram = SIZE for one in memory")
             elif isinstance(disk.partition, str):
                 yield Problem(where, "sDDF finds partitions by number only", "partition = N")
         if sum(disk.ram is None for disk in vm.disk) > MAX_VM_DISKS:

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A double: where a client finds what it shares with its virtualiser. See queue.h. */
+/* A double: where client, virtualiser and driver find what they share. See queue.h. */
 #pragma once
 
 #include <stdint.h>
@@ -22,3 +22,13 @@ typedef struct {
     blk_connection_resource_t virt;
     region_resource_t data;
 } blk_client_config_t;
+
+typedef struct {
+    blk_connection_resource_t conn;
+} blk_virt_config_end_t;
+
+typedef struct {
+    uint64_t num_clients;
+    blk_virt_config_end_t driver;
+    blk_virt_config_end_t clients[64];
+} blk_virt_config_t;

@@ -11,7 +11,7 @@
 #define BLK_TRANSFER_SIZE 4096
 
 typedef enum { BLK_REQ_READ, BLK_REQ_WRITE, BLK_REQ_FLUSH, BLK_REQ_BARRIER } blk_req_code_t;
-typedef enum { BLK_RESP_OK, BLK_RESP_ERR_UNSPEC } blk_resp_status_t;
+typedef enum { BLK_RESP_OK, BLK_RESP_ERR_UNSPEC, BLK_RESP_ERR_INVALID_PARAM } blk_resp_status_t;
 
 typedef struct {
     blk_req_code_t code;
