@@ -141,6 +141,20 @@ def test_share_beside_a_flood(run, system, alone, device, more):
     share_beside(guest, "flood", alone, 1 / 2)
 
 
+def test_share_beside_two_that_flood_each_other(run, system, alone):
+    """What each sends and receives is done in its own CPU time."""
+    lan = 'net = [{ network = "lan" }]'
+    vms = {name: keys("flood.elf", "device=1", lan) for name in ("one", "two")}
+    vms["two"] += "[network.lan]\n"
+    guest = run("--icount", system(1, good=keys("count.elf"), **vms))
+    guest.expect("(?:count .*){20}")
+    good = counts(guest.before + guest.after, "good")
+    command(guest, "stop one")
+    command(guest, "stop two")
+    assert guest.ended() == 0
+    assert sum(good) >= 0.98 / 3 * len(good) * alone
+
+
 def test_a_shell_beside_a_flooded_line(run, system):
     """What is typed arrives, and is answered, beside a VM that writes all the time."""
     flood = keys("flood.elf", "device=0", "autostart = false")

@@ -94,9 +94,9 @@ void bare_unlock(struct bare_lock *lock);
 /** Take it if it is free. */
 bool bare_try_lock(struct bare_lock *lock);
 
-/* Bits of bare_cpu.todo. Bits below VMM_MAX_VMS: a VM has been signalled. */
-#define BARE_TODO_TIMER (UINT32_C(1) << 30) /**< A deadline has passed. */
-#define BARE_TODO_PICK (UINT32_C(1) << 31)  /**< Look who is to run here. */
+/* Bits of bare_cpu.todo. */
+#define BARE_TODO_TIMER 1u /**< A deadline has passed. */
+#define BARE_TODO_PICK 2u  /**< Look who is to run here, and whether its VM has been signalled. */
 
 /** One physical CPU; TPIDR_EL2 points to it. */
 struct bare_cpu {
@@ -136,7 +136,7 @@ struct bare_debug {
 /** One VM as the host runs it. */
 struct bare_vm {
     struct bare_lock lock;
-    unsigned index; /**< In the system; its bit in bare_cpu.todo. */
+    unsigned index; /**< In the system. */
     bool alive;     /**< Counts for bare_life: the machine stays on. */
     bool resume;    /**< End the pause as soon as no vCPU is in a CPU. */
     struct vmm_machine machine;
@@ -270,6 +270,8 @@ void bare_dispatch_init(unsigned cpus);
 void bare_tell(struct bare_cpu *cpu, uint32_t what);
 /** The vCPU wants a CPU. Its VM's lock is held. */
 void bare_wake(struct bare_vcpu *v);
+/** The VM wants CPU time for its signals: that of a vCPU of its own, be it that vCPU 0 is woken. */
+void bare_attend(struct bare_vm *vm);
 /** The vCPU that runs on this CPU does not want to. Its VM's lock is held. */
 void bare_block(struct bare_cpu *cpu);
 /** Whom this CPU is to run; NULL: nobody. */
@@ -316,8 +318,8 @@ void bare_life_step(struct bare_vm *vm);
 /* signal.c */
 /**
  * Open a channel of `vm`, before it starts. After bare_vm_signal() `fn(cookie)` is called, with the
- * VM's lock held, on a CPU that serves the VM, whether its vCPUs execute, wait or are off. It may
- * call into the library; vmm_vm_settle() follows. Signals before the call are one.
+ * VM's lock held, in the CPU time of one of its vCPUs, whether they execute, wait or are off. It
+ * may call into the library; vmm_vm_settle() follows. Signals before the call are one.
  * @retval VMM_ERR_NO_SPACE The VM has BARE_MAX_CHANNELS.
  */
 VMM_MUST_CHECK enum vmm_err bare_vm_channel(struct bare_vm *vm, bare_event_fn fn, void *cookie,
@@ -325,8 +327,14 @@ VMM_MUST_CHECK enum vmm_err bare_vm_channel(struct bare_vm *vm, bare_event_fn fn
 /** Signal a channel that was opened: from any CPU, with or without any lock, also from
  * interrupt handlers. What the caller wrote before is seen by the channel's function. */
 void bare_vm_signal(struct bare_vm *vm, unsigned channel);
-/** Call the functions of all channels signalled to VMs that this CPU serves. No lock is held. */
-void bare_serve(struct bare_cpu *cpu);
+/** Call the functions of the channels of `vm` that were signalled; a vCPU of it has this CPU. No
+ * lock is held. */
+void bare_serve(struct bare_vm *vm);
+/** Has a channel been signalled and not been served? */
+static inline bool bare_signalled(const struct bare_vm *vm)
+{
+    return __atomic_load_n(&vm->signals, __ATOMIC_SEQ_CST) != 0;
+}
 
 /* control.c */
 extern const struct control_ops bare_control_ops;

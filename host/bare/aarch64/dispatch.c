@@ -33,7 +33,7 @@ static void tell(unsigned cpu)
 }
 
 /* Whether it is blocked can be told without the scheduler's lock: only calls that hold its VM's
- * change that. */
+ * block it. */
 void bare_wake(struct bare_vcpu *v)
 {
     unsigned cpu;
@@ -43,6 +43,25 @@ void bare_wake(struct bare_vcpu *v)
     }
     bare_lock(&lock);
     cpu = host_sched_wake(&sched, &v->task, vmm_host_counter());
+    bare_unlock(&lock);
+    tell(cpu);
+}
+
+/* A vCPU that has a CPU looks at the signals before it executes anything more; so does one that
+ * waits for a CPU. */
+void bare_attend(struct bare_vm *vm)
+{
+    unsigned cpu = HOST_SCHED_NOBODY;
+
+    bare_lock(&lock);
+    for (size_t i = 0; i < vm->machine.vm.vcpu_count && cpu == HOST_SCHED_NOBODY; i++) {
+        const struct host_task *task = &vm->vcpu[i].task;
+
+        cpu = task->state == HOST_TASK_RUNNING ? task->cpu : HOST_SCHED_NOBODY;
+    }
+    if (cpu == HOST_SCHED_NOBODY) {
+        cpu = host_sched_wake(&sched, &vm->vcpu[0].task, vmm_host_counter());
+    }
     bare_unlock(&lock);
     tell(cpu);
 }

@@ -16,8 +16,6 @@ _Static_assert(BARE_STACKS == BARE_MAX_CPUS, "entry.S");
 static struct bare_vm *vms[VMM_MAX_VMS];
 static unsigned vm_count;
 
-_Static_assert(VMM_MAX_VMS <= 30, "bits of bare_cpu.todo");
-
 unsigned bare_vm_count(void)
 {
     return vm_count;

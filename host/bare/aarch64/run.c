@@ -59,10 +59,15 @@ static void rest(struct bare_cpu *cpu, struct bare_vcpu *v)
         return;
     }
     bare_block(cpu);
-    if (v->resident && !may_stay(v)) {
+    if (!v->resident) {
+        bare_unbind(v); /* It was here for its VM's life or signals. */
+    } else if (!may_stay(v)) {
         put_away(cpu, v);
     }
     bare_life_check(v->vm);
+    if (bare_signalled(v->vm)) { /* While it still had the CPU, by whom did not wake it. */
+        bare_wake(&v->vm->vcpu[0]);
+    }
 }
 
 static void evict(struct bare_cpu *cpu)
@@ -77,8 +82,14 @@ static void evict(struct bare_cpu *cpu)
 /* The vCPU has this CPU. True: it is to be entered. */
 static bool enter(struct bare_cpu *cpu, struct bare_vcpu *v)
 {
-    if (cpu->current != v && cpu->current != &bare_nobody) {
+    bool free = cpu->current == v || cpu->current == &bare_nobody;
+
+    if (bare_signalled(v->vm)) {
+        bare_serve(v->vm);
+    }
+    if (!free && vmm_vcpu_runs(v->vcpu)) {
         evict(cpu);
+        free = true;
     }
     bare_lock(&v->vm->lock);
     if (v == v->vm->vcpu && bare_life_ready(v->vm)) {
@@ -88,7 +99,7 @@ static bool enter(struct bare_cpu *cpu, struct bare_vcpu *v)
         }
     } else if (!vmm_vcpu_runs(v->vcpu)) {
         rest(cpu, v);
-    } else {
+    } else if (free) {
         if (!v->resident) {
             bare_vcpu_load(cpu, v);
         }
@@ -115,7 +126,9 @@ struct bare_vcpu *bare_run(struct bare_cpu *cpu)
     for (;;) {
         struct bare_vcpu *v;
 
-        bare_serve(cpu);
+        if ((__atomic_exchange_n(&cpu->todo, 0, __ATOMIC_ACQUIRE) & BARE_TODO_TIMER) != 0) {
+            bare_timer_expire(cpu);
+        }
         v = bare_pick(cpu);
         if (v == NULL) {
             idle(cpu);
