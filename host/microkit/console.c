@@ -2,6 +2,18 @@
 /*
  * The guest's console and the log: on the board's UART, or, where several VMs share it, on queues
  * to the mux's protection domain. What the mux has to be told goes out once, when the event ends.
+ *
+ * A guest that prints byte by byte, which is an event each, would wake the mux as often: it runs
+ * before the guest and empties the queue at once. So bytes are gathered, until a line ends, half of
+ * the queue is full, a vCPU waits, or GATHER_NS have passed.
+ *
+ * No wake-up is lost: vmm_byteq_write() asks for one when the mux may have seen an empty queue.
+ * From then on mk.tell_by is set or mk.tell is, and only mk_console_settle() and
+ * mk_console_flush(), which notify, leave neither. mk.tell is looked at when the event ends. For
+ * mk.tell_by the timer is due, whatever the guest does: mk_timer_update() counts it in, and a timer
+ * that fires early is set again. Bytes for which no wake-up is asked are behind others that the mux
+ * has yet to look at, after a wake-up that was asked for or of itself; what it then takes of itself
+ * it is told for nothing.
  */
 #include "log.h"
 #include "mk.h"
@@ -12,9 +24,13 @@
 #include <vmm/assert.h>
 #include <vmm/host.h>
 
+#define GATHER_NS 1000000u
+#define NS_PER_S UINT64_C(1000000000)
+
 static struct {
     struct mk_port *shared; /* NULL: the UART is ours. */
     struct port port;
+    struct vmm_console back; /* The port's. */
     struct vmm_byteq_writer log;
 } console;
 
@@ -43,6 +59,7 @@ static void open_port(void)
 void mk_console_init(void)
 {
     memset(&console, 0, sizeof(console));
+    mk.tell_by = UINT64_MAX;
     console.shared = (struct mk_port *)(uintptr_t)vessel_port;
     if (console.shared != NULL) {
         open_port();
@@ -51,13 +68,52 @@ void mk_console_init(void)
     }
 }
 
+static bool is_gathering(void)
+{
+    return mk.tell_by != UINT64_MAX;
+}
+
+void mk_console_hurry(uint64_t now)
+{
+    if (is_gathering() && mk.tell_by <= now) {
+        mk.tell = true;
+        mk.tell_by = UINT64_MAX;
+    }
+}
+
+static bool may_wait(const uint8_t *bytes, size_t len, size_t done)
+{
+    return done == len && (len == 0 || bytes[len - 1] != '\n') &&
+           vmm_byteq_room(&console.port.out) > HOST_UART_QUEUE / 2;
+}
+
+static size_t write_out(void *cookie, const uint8_t *bytes, size_t len)
+{
+    bool tell = mk.tell;
+    size_t done;
+
+    mk.tell = false;
+    done = console.back.write(cookie, bytes, len);
+    if (mk.tell && !is_gathering()) {
+        mk.tell_by = vmm_host_counter() + vmm_host_counter_hz() * GATHER_NS / NS_PER_S;
+    }
+    mk.tell = tell;
+    if (!may_wait(bytes, len, done)) {
+        mk_console_hurry(UINT64_MAX);
+    } else if (is_gathering()) {
+        mk_timer_update();
+    }
+    return done;
+}
+
 struct vmm_console mk_console(struct vmm_machine *guest)
 {
     if (console.shared == NULL) {
         return host_uart_console(guest);
     }
     console.port.device = port_machine(guest);
-    return port_console(&console.port);
+    console.back = port_console(&console.port);
+    return (struct vmm_console) { write_out, console.back.input_ready, &console.port };
 }
 
 void mk_console_event(void)
@@ -73,6 +129,7 @@ void mk_console_event(void)
 void mk_console_settle(void)
 {
     mk.tell = false;
+    mk.tell_by = UINT64_MAX;
     if (microkit_have_signal) {
         microkit_notify((microkit_channel)vessel_port_channel);
     } else {
@@ -92,8 +149,9 @@ void mk_console_flush(void)
 {
     if (console.shared == NULL) {
         host_uart_flush();
-    } else if (mk.tell) {
+    } else if (mk.tell || is_gathering()) {
         mk.tell = false;
+        mk.tell_by = UINT64_MAX;
         microkit_notify((microkit_channel)vessel_port_channel);
     }
 }

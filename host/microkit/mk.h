@@ -85,6 +85,7 @@ struct mk_vm {
     bool ended;            /**< The VM's end was reported. */
     bool tell;             /**< The mux has to be notified before we rest, */
     bool net_tell;         /**< and the networks. */
+    uint64_t tell_by;      /**< Counter when the mux has to be notified; UINT64_MAX: need not. */
     unsigned lr_count;     /**< The kernel's list registers. */
     struct mk_vcpu vcpu[VMM_MAX_VCPUS];
     struct mk_event event[MK_MAX_EVENTS];
@@ -146,6 +147,8 @@ struct vmm_console mk_console(struct vmm_machine *guest);
 void mk_console_event(void);
 /** The end of every event, if mk.tell. */
 void mk_console_settle(void);
+/** At `now` the mux has to be notified of what was to be by then. */
+void mk_console_hurry(uint64_t now);
 /** Tell the mux what the VM is now. */
 void mk_console_state(enum mk_state state);
 /** For the last words: they are on their way when this returns. */

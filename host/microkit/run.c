@@ -43,6 +43,7 @@ static VMM_NOINLINE void leave(struct mk_vcpu *v)
     if (v->vcpu->state == VMM_VCPU_WAITING) {
         /* The kernel stops the virtual timer of a vCPU that does not run. */
         v->wake = vmm_arch_vtimer_deadline(v->vcpu);
+        mk_console_hurry(UINT64_MAX);
         mk_timer_update();
     }
 }

@@ -68,7 +68,7 @@ uint64_t vmm_host_wall_seconds(void)
 /* Only ever brought forward: an interrupt too many costs less than setting it at every wait. */
 void mk_timer_update(void)
 {
-    uint64_t next = UINT64_MAX;
+    uint64_t next = mk.tell_by;
 
     for (size_t i = 0; i < mk.machine.vm.vcpu_count; i++) {
         const struct mk_vcpu *v = &mk.vcpu[i];
@@ -114,5 +114,6 @@ void mk_timer_irq(void)
     for (size_t i = 0; i < mk.machine.vm.vcpu_count; i++) {
         expire(&mk.vcpu[i], now);
     }
+    mk_console_hurry(now);
     mk_timer_update();
 }

@@ -54,19 +54,83 @@ static seL4_Word ask(microkit_channel channel, enum control_action action)
     return protected(channel, microkit_msginfo_new(MK_CALL_BASE + action, 0)).label;
 }
 
-static void output_is_queued_and_told_once(void **state)
+static void print(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        store(GUEST_UART, (uint8_t)*text);
+    }
+}
+
+static void lines_are_queued_and_told_once(void **state)
 {
     uint8_t byte[4];
     bool wake = false;
 
     (void)state;
     store(GUEST_UARTCR, 0x301);
-    store(GUEST_UART, 'a');
-    store(GUEST_UART, 'b');
-    assert_int_equal(vmm_byteq_read(&output, byte, sizeof(byte), &wake), 2);
-    assert_memory_equal(byte, "ab", 2);
+    print("ab");
+    assert_int_equal(kernel.notified[MUX], 0);
+    print("\n");
     assert_int_equal(kernel.notified[MUX], 1);
+    assert_int_equal(vmm_byteq_read(&output, byte, sizeof(byte), &wake), 3);
+    assert_memory_equal(byte, "ab\n", 3);
     assert_int_equal(kernel.sent, 0); /* The UART is not ours. */
+    print("\n");
+    assert_int_equal(kernel.notified[MUX], 2);
+}
+
+/* The mux sleeps; the guest does nothing more that we would see. */
+static void rest_of_a_line_is_told_in_time(void **state)
+{
+    (void)state;
+    store(GUEST_UARTCR, 0x301);
+    print("ab");
+    assert_int_equal(kernel.calls, 1);
+    assert_int_equal(kernel.called, TIMER);
+    assert_in_range(kernel.call_word, 1, 1000000);
+    notified(TIMER); /* Too early: of another wait. */
+    assert_int_equal(kernel.notified[MUX], 0);
+    assert_int_equal(kernel.calls, 2);
+    kernel.counter += MS_TICKS;
+    notified(TIMER);
+    assert_int_equal(kernel.notified[MUX], 1);
+    kernel.counter += MS_TICKS;
+    notified(TIMER);
+    assert_int_equal(kernel.notified[MUX], 1);
+    assert_int_equal(kernel.calls, 2);
+}
+
+/* It has not looked yet: there is nothing to be told. */
+static void mux_that_is_late_is_not_told_again(void **state)
+{
+    (void)state;
+    store(GUEST_UARTCR, 0x301);
+    print("a\n");
+    print("b\n");
+    print("c");
+    assert_int_equal(kernel.notified[MUX], 1);
+    assert_int_equal(kernel.calls, 1); /* Of the first byte. */
+}
+
+static void output_of_one_that_waits_is_told(void **state)
+{
+    (void)state;
+    store(GUEST_UARTCR, 0x301);
+    print("# ");
+    assert_false(deliver_hsr(ESR_WFI));
+    assert_int_equal(kernel.notified[MUX], 1);
+}
+
+static void half_a_queue_is_told(void **state)
+{
+    (void)state;
+    store(GUEST_UARTCR, 0x301);
+    for (unsigned i = 1; i < HOST_UART_QUEUE / 2; i++) {
+        print("x");
+    }
+    assert_int_equal(kernel.notified[MUX], 0);
+    print("x");
+    assert_int_equal(kernel.notified[MUX], 1);
 }
 
 static void input_reaches_the_guest(void **state)
@@ -206,7 +270,11 @@ static void ends_are_told(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(output_is_queued_and_told_once),
+        T(lines_are_queued_and_told_once),
+        T(rest_of_a_line_is_told_in_time),
+        T(mux_that_is_late_is_not_told_again),
+        T(output_of_one_that_waits_is_told),
+        T(half_a_queue_is_told),
         T(input_reaches_the_guest),
         T(log_is_queued),
         T(waiting_calls_the_timer),
