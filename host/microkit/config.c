@@ -28,7 +28,7 @@ PATCHED uint64_t vessel_cores = 0;
 PATCHED uint64_t vessel_ramdisks = 0;
 PATCHED uint64_t vessel_ramdisks_size = 0;
 
-/** The board's PL011, and its interrupt's channel. */
+/** The board's PL011, and its interrupt's channel; 0 if the guest has it for itself. */
 PATCHED uint64_t vessel_uart = 0;
 PATCHED uint64_t vessel_uart_irq = MK_NO_CHANNEL;
 

@@ -2,6 +2,8 @@
 /*
  * The guest's console and the log: on the board's UART, or, where several VMs share it, on queues
  * to the mux's protection domain. What the mux has to be told goes out once, when the event ends.
+ * Where the guest has the UART for itself, the log is the debug kernel's and its emulated console
+ * leads nowhere.
  *
  * A guest that prints byte by byte, which is an event each, would wake the mux as often: it runs
  * before the guest and empties the queue at once. So bytes are gathered, until a line ends, half of
@@ -28,7 +30,7 @@
 #define NS_PER_S UINT64_C(1000000000)
 
 static struct {
-    struct mk_port *shared; /* NULL: the UART is ours. */
+    struct mk_port *shared; /* NULL: the UART is ours, or the guest's. */
     struct port port;
     struct vmm_console back; /* The port's. */
     struct vmm_byteq_writer log;
@@ -63,7 +65,7 @@ void mk_console_init(void)
     console.shared = (struct mk_port *)(uintptr_t)vessel_port;
     if (console.shared != NULL) {
         open_port();
-    } else {
+    } else if (vessel_uart != 0) {
         host_uart_init((uintptr_t)vessel_uart);
     }
 }
@@ -106,10 +108,23 @@ static size_t write_out(void *cookie, const uint8_t *bytes, size_t len)
     return done;
 }
 
+static size_t discard(void *cookie, const uint8_t *bytes, size_t len)
+{
+    (void)cookie;
+    (void)bytes;
+    return len;
+}
+
+static void no_input(void *cookie)
+{
+    (void)cookie;
+}
+
 struct vmm_console mk_console(struct vmm_machine *guest)
 {
     if (console.shared == NULL) {
-        return host_uart_console(guest);
+        return vessel_uart != 0 ? host_uart_console(guest)
+                                : (struct vmm_console) { discard, no_input, NULL };
     }
     console.port.device = port_machine(guest);
     console.back = port_console(&console.port);
@@ -148,7 +163,9 @@ void mk_console_state(enum mk_state state)
 void mk_console_flush(void)
 {
     if (console.shared == NULL) {
-        host_uart_flush();
+        if (vessel_uart != 0) {
+            host_uart_flush();
+        }
     } else if (mk.tell || is_gathering()) {
         mk.tell = false;
         mk.tell_by = UINT64_MAX;
@@ -159,9 +176,11 @@ void mk_console_flush(void)
 /* What the mux's queue has no room for is lost: we cannot wait for one that runs after us. */
 void host_log(const char *text)
 {
-    if (console.shared == NULL) {
+    if (console.shared != NULL) {
+        vmm_byteq_write(&console.log, (const uint8_t *)text, strlen(text), &mk.tell);
+    } else if (vessel_uart != 0) {
         host_uart_puts(text);
     } else {
-        vmm_byteq_write(&console.log, (const uint8_t *)text, strlen(text), &mk.tell);
+        microkit_dbg_puts(text);
     }
 }

@@ -59,6 +59,7 @@ struct double_kernel {
     const char *input;                  /**< What the UART still receives. */
     char output[512];                   /**< What it has sent. */
     size_t sent;
+    size_t debug_output; /**< Bytes that it has given to the debug kernel. */
     bool uart_full;
     uint32_t virtio_id;     /**< 0: no device. */
     uint32_t virtio_status; /**< As its driver has written it. */

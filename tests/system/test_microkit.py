@@ -179,6 +179,26 @@ def test_passed_through_device(run, build, tmp_path):
     assert guest.ended() == 0
 
 
+def test_uart_passed_through(run, build, tmp_path):
+    """The board's UART is the guest's, both ways and after a reboot; the VMM's log is nowhere."""
+    system = tmp_path / "uart.toml"
+    system.write_text(
+        VM.format(name="one", build=build).replace("ttyAMA0", "ttyAMA1 earlycon=pl011,0xc000000")
+        + 'passthrough = ["/pl011@9000000"]\n'
+    )
+    guest = run(*ON_SEL4[:2], "--plain", system)
+    for end in ("reboot", "poweroff"):
+        guest.login()
+        assert re.search(
+            r" [1-9]\d* +GIC-0 144 Level +uart-pl011", guest.shell("cat /proc/interrupts")
+        )
+        text = "x" * 900
+        assert text in guest.shell(f"echo {text} | tr x x")
+        guest.sendline(end)
+    assert guest.ended() == 0
+    assert "[one]" not in guest.before
+
+
 def test_forwarded_smc(run, build, tmp_path):
     """QEMU's firmware answers PSCI_FEATURES, and not as we do: it knows no SMCCC_VERSION."""
     system = tmp_path / "smc.toml"

@@ -571,11 +571,46 @@ def test_passed_through(sandbox: Sandbox, sdk: Path, board: str) -> None:
     assert fdt.path_offset("/vms/vm@0/passthrough/board-apb-pclk") > 0
 
 
+UART = 'passthrough = ["/pl011@9000000"]\n'
+
+
+def test_uart_passed_through(sandbox: Sandbox, sdk: Path, board: str) -> None:
+    """It is the guest's alone."""
+    assert build(sandbox, VM + UART + board).status == 0
+    root = system(sandbox)
+    uart = [r.get("name") for r in root.iter("memory_region") if r.get("phys_addr") == "0x9000000"]
+    assert uart == ["debian_9000000"]
+    assert [m.get("vaddr") for m in root.iter("map") if m.get("mr") == uart[0]] == ["0xc000000"]
+    assert [i.get("id") for i in root.iter("irq") if i.get("irq") == "33"] == ["16"]
+
+
+def test_uart_is_the_line_to_the_tool(sandbox: Sandbox, sdk: Path, board: str) -> None:
+    sandbox.write(VM + UART + board)
+    result = sandbox.call("run", "system.toml", "--host", "microkit", "--sdk", "sdk")
+    assert result.status == 2
+    assert "the UART is the multiplexer's: it has the line to this tool" in result.errors[0]
+    assert "--plain" in result.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("toml", "more", "reason"),
+    [
+        (VM + UART + VM.replace("debian", "other"), (), "the UART is the multiplexer's"),
+        (VM + UART, ("--sddf",), "the UART is sDDF's serial driver's"),
+    ],
+)
+def test_uart_cannot_be_passed(
+    sandbox: Sandbox, sdk: Path, board: str, toml: str, more: tuple[str, ...], reason: str
+) -> None:
+    result = build(sandbox, toml + board, *more)
+    assert result.status == 2
+    assert result.errors[0].startswith(f"system.toml: vm.debian.passthrough: {reason}")
+
+
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
         ('passthrough = ["/nothing@1"]', 'the board has no device "/nothing@1"'),
-        ('passthrough = ["/pl011@9000000"]', "the UART is the host's"),
         ('passthrough = ["/timer"]', '"/timer" has a private interrupt'),
         ('passthrough = ["/a", "/a"]', '"/a" is passed through twice'),
     ],

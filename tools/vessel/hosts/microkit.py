@@ -3,6 +3,7 @@
 
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -67,10 +68,7 @@ class Microkit:
                     where = origin.where(("vm", name, "cpu_pin"))
                     text = f"CPU {pin}, but {self.board_name} has 0 to {self.board.cores - 1}"
                     problems.append(Problem(where, text))
-            for regs in passthrough.find(description, name).registers:
-                if regs.physical == self.board.uart.base:
-                    where = origin.where(("vm", name, "passthrough"))
-                    problems.append(Problem(where, "the UART is the host's: it has the consoles"))
+            problems += self._uart_limits(description, name)
             if vm.gic != self.board.gic:
                 text = f"GICv{vm.gic}, but {self.board_name} has a GICv{self.board.gic}"
                 where = origin.where(("vm", name, "gic"))
@@ -82,6 +80,24 @@ class Microkit:
         problems += sddf_net.limits(description, self.board, sddf=self.sddf)
         problems += sddf_blk.limits(description, self.board, sddf=self.sddf)
         return problems
+
+    def _uart_limits(
+        self, description: Description, name: str, *, framed: bool = False
+    ) -> Iterator[Problem]:
+        """Only a VM that is alone, on a line that is not in frames, has the UART for itself."""
+        where = description.origin.where(("vm", name, "passthrough"))
+        for regs in passthrough.find(description, name).registers:
+            if regs.physical != self.board.uart.base:
+                continue
+            if self.sddf:
+                text = "the UART is sDDF's serial driver's"
+                yield Problem(where, text, "without --sddf the only VM can have it")
+            elif len(description.system.vm) > 1:
+                text = "the UART is the multiplexer's: it has the consoles of all VMs"
+                yield Problem(where, text, "it can be passed to the only VM of a system")
+            elif framed:
+                text = "the UART is the multiplexer's: it has the line to this tool"
+                yield Problem(where, text, "with --plain the VM can have it")
 
     @property
     def _cores(self) -> int:
@@ -103,6 +119,9 @@ class Microkit:
 
         The UART is for a person or, if `framed`, for `vessel run`.
         """
+        for name in description.system.vm:
+            if problems := list(self._uart_limits(description, name, framed=framed)):
+                raise InputError(problems)
         tool = self._sdk_file("bin/microkit")
         self._sdk_file(f"board/{self.board_name}/{self.config}/lib/libmicrokit.a")
         for program in PROGRAMS:

@@ -314,9 +314,10 @@ def _vmm(system: _System, description: Description, name: str, files: Files) -> 
     return d
 
 
-def _alone(d: _Domain) -> None:
+def _alone(d: _Domain, devices: Devices) -> None:
     """The devices are this VM's, and its end is the system's."""
-    _uart(d, UART_CHANNEL)
+    if all(regs.physical != d.system.board.uart.base for regs in devices.registers):
+        _uart(d, UART_CHANNEL)
     d.irq(d.system.board.timer_irq, TIMER_CHANNEL, "vessel_timer_irq")
     _end(d)
 
@@ -530,7 +531,7 @@ def write(description: Description, board: Board, cores: int, files: Files) -> s
         _timer(system, files, vmms)
         _mux(system, files, vmms)
     else:
-        _alone(vmms[0])
+        _alone(vmms[0], passthrough.find(description, vmms[0].name))
     _entropy(system, description, files)
     if networks.links(description):
         _switch(system, description, files)
