@@ -153,7 +153,7 @@ class ProofFile(pytest.File):
 
 class ProofItem(Item):
     def runtest(self) -> None:
-        if run(TOP / "tools/cbmc", "--present", timeout=10).returncode != 0:
+        if run(TOP / "tools/cbmc", "--present", timeout=60).returncode != 0:
             pytest.skip("no CBMC here; `make prove` fetches it")
         outcome = run(TOP / "tests/proofs/prove", self.path, timeout=900)
         if outcome.returncode != 0:
