@@ -80,8 +80,17 @@ def running(sandbox: Sandbox, story: str) -> subprocess.Popen[bytes]:
 def test_signals_end_qemu_and_leave_nothing(number: int, sandbox: Sandbox) -> None:
     with running(sandbox, "hangs") as tool:
         tool.send_signal(number)
-        assert tool.wait(timeout=20) == 6
+        assert tool.wait(timeout=60) == 6
     assert list((sandbox.path / "tmp").iterdir()) == []
+
+
+def test_interrupt_while_the_tool_loads(sandbox: Sandbox) -> None:
+    modules = sandbox.path / "modules"
+    modules.mkdir()
+    (modules / "click.py").write_text("raise KeyboardInterrupt\n")
+    path = f"{modules}:{sandbox.env['PYTHONPATH']}"
+    result = sandbox.vessel("check", "system.toml", PYTHONPATH=path)
+    assert (result.errors, result.status) == ([], 6)
 
 
 def test_qemu_dies_with_a_killed_tool(sandbox: Sandbox) -> None:
@@ -151,6 +160,7 @@ def test_kernel_on_the_command_line(sandbox: Sandbox) -> None:
         (["system.toml", "--kernel", "kernel"], "vessel: give either SYSTEM.toml or --kernel"),
         (["system.toml", "--initrd", "none"], "vessel: --initrd: none: no such file"),
         (["--timeout", "0"], "vessel: invalid value for '--timeout'"),
+        (["--timeout", "nan"], "vessel: invalid value for '--timeout': nan is not a number of"),
         (["--qemu-cpu", "z80"], "vessel: invalid value for '--qemu-cpu'"),
         (["--memry", "1G"], "vessel: no such option '--memry'. Did you mean '--memory'?"),
         (["system.toml", "--dump-dtb", "tmp"], "vessel: --dump-dtb: tmp: is not a regular file"),

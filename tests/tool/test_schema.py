@@ -136,6 +136,7 @@ CASES = {
         VM + 'gic = "3"',
         'vm.debian.gic: the string "3" is not possible here; use 2 or 3',
     ),
+    "gic float": (VM + "gic = 2.0", "vm.debian.gic: must be a whole number, not the number 2.0"),
     "cpus 0": (VM + "cpus = 0", "vm.debian.cpus: 0 is out of range; 1 to 8 are possible"),
     "cpus 9": (VM + "cpus = 9", "vm.debian.cpus: 9 is out of range; 1 to 8 are possible"),
     "host cpus 9": (
@@ -381,6 +382,7 @@ def test_file_problems(sandbox: Sandbox) -> None:
     (sandbox.path / "big.toml").write_bytes(b"#" * (2 << 20))
     for name, line in {
         "none.toml": "none.toml: no such file",
+        "/dev/null": "/dev/null: is not a regular file",
         "tmp": "tmp: is a directory, not a system description",
         "latin1.toml": "latin1.toml:2: not UTF-8 text",
         "big.toml": "big.toml: larger than 1 MiB: not a system description",

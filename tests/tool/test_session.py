@@ -247,8 +247,13 @@ def test_a_debugger_that_hangs_up_is_detached(sandbox: Sandbox, port: int) -> No
     [
         (["--console-log", "x=log"], "vessel: --console-log: x=log: is not NAME=VALUE with"),
         (["--console-log", "debian=tmp"], "vessel: --console-log: tmp: is a directory"),
-        (["--console-socket", "debian=no/x"], "vessel: --console-socket: no/x: "),
-        (["--control", "kernel"], "vessel: --control: kernel: "),
+        (["--console-socket", "debian=no/x"], "vessel: --console-socket: no/x: no such file"),
+        (
+            ["--console-socket", "debian=" + "x" * 200],
+            f"vessel: --console-socket: {'x' * 200}: AF_",
+        ),
+        (["--control", "kernel"], "vessel: --control: kernel: a file that is no socket is there"),
+        (["--gdb", ":1", "--gdb", "debian=:2"], "vessel: --gdb: debian is given twice"),
         (["--gdb", "x"], "vessel: --gdb: x: is not an address"),
         (["--gdb", ":99999"], "vessel: --gdb: :99999: is not an address"),
         (["--plain", "--gdb", ":1234"], "vessel: --gdb: not together with --plain"),

@@ -3,6 +3,9 @@
 
 import sys
 
-from vessel.cli import main
+try:
+    from vessel.cli import main
+except KeyboardInterrupt:  # Loading takes a moment, and nothing has been done yet.
+    sys.exit(6)  # Exit.LEFT
 
 sys.exit(main())

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The command line."""
 
+import math
 import signal
 import sys
 import tempfile
@@ -50,6 +51,22 @@ _SAID = {
     Exit.HOST_CRASHED: "the host (the VMM itself) crashed; its registers are above",
     Exit.TIMED_OUT: "stopped by the time-out",
 }
+
+
+class Seconds(click.FloatRange):
+    """A time: the option's range, without the numbers that are none."""
+
+    def convert(
+        self,
+        value: Any,  # noqa: ANN401
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> float:
+        seconds = super().convert(value, param, ctx)
+        if not math.isfinite(seconds):
+            self.fail(f"{value} is not a number of seconds", param, ctx)
+        return seconds
+
 
 SYSTEM = click.argument("system", metavar="SYSTEM.toml", type=click.Path(path_type=Path))
 
@@ -294,6 +311,9 @@ def _by_vm(option: str, values: Sequence[str], names: Sequence[str]) -> dict[int
         if name not in names or not rest:
             text = f"{value}: is not NAME=VALUE with the name of a VM ({', '.join(names)})"
             raise InputError([Problem(("vessel", option), text)])
+        if names.index(name) in result:
+            text = f"{name} is given twice"
+            raise InputError([Problem(("vessel", option), text, "a VM has one")])
         result[names.index(name)] = rest
     return result
 
@@ -398,7 +418,7 @@ def _dump_dtb(desc: Description, packed: Path, target: Path) -> None:
 @click.option(
     "--timeout",
     metavar="S",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Seconds(min=0, min_open=True),
     help="Stop after S seconds, with status 5.",
 )
 @click.option(
@@ -473,7 +493,7 @@ def ctl_command(socket: str | None, words: tuple[str, ...]) -> None:
     metavar="S",
     default=1.0,
     show_default=True,
-    type=click.FloatRange(min=0.1),
+    type=Seconds(min=0.1),
     help="Seconds from one look to the next.",
 )
 @click.option("--once", is_flag=True, help="Print all counts once; so without a terminal.")

@@ -210,7 +210,8 @@ def _read(file: Path) -> str:
         if file.is_dir():
             raise InputError([Problem((shown,), "is a directory, not a system description")])
         if not file.is_file():
-            raise InputError([Problem((shown,), "no such file")])
+            text = "is not a regular file" if file.exists() else "no such file"
+            raise InputError([Problem((shown,), text)])
         with file.open("rb") as stream:
             data = stream.read(MAX_FILE + 1)
     except OSError as error:

@@ -68,7 +68,7 @@ class Reason(Exception):
 def os_reason(error: OSError) -> str:
     """The system's reason in our case, without number and path."""
     text = error.strerror or str(error)
-    return text[:1].lower() + text[1:]
+    return text if text[1:2].isupper() else text[:1].lower() + text[1:]
 
 
 def printable(text: str) -> str:

@@ -126,6 +126,13 @@ def _check_base(base: int) -> int:
     return _check_page(base, hex)
 
 
+def _whole(value: object) -> object:
+    """Python takes 2.0 for 2, as a choice too."""
+    if isinstance(value, float):
+        _reject(f"must be a whole number, not {kind(value)}")
+    return value
+
+
 class Model(BaseModel):
     """No unknown keys, no conversions between types."""
 
@@ -328,7 +335,7 @@ class Vm(Model):
         AfterValidator(_check_regions),
         Field(default="512M", validate_default=True),
     ]
-    gic: Literal[2, 3] = 3
+    gic: Annotated[Literal[2, 3], BeforeValidator(_whole)] = 3
     firmware: FilePath | None = None
     kernel: Annotated[
         FilePath | None, AfterValidator(_check_start), Field(default=None, validate_default=True)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Unix sockets of running systems: where they are, and how they are found."""
 
+import errno
 import os
 import socket
 import stat
@@ -65,7 +66,9 @@ def _bind(path: Path) -> socket.socket | None:
         sock.close()
         if path.is_socket():
             return None
-        raise OSError(error.errno, str(error), str(path)) from None
+        if error.errno == errno.EADDRINUSE:
+            raise FileExistsError(error.errno, "a file that is no socket is there") from None
+        raise
     return sock
 
 
