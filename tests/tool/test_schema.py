@@ -200,6 +200,11 @@ CASES = {
         VM + '[network.lan]\nforward = ["80:80"]',
         'network.lan.forward: the network has no uplink; add uplink = "user"',
     ),
+    "forward twice": (
+        VM + '[network.a]\nuplink = "user"\nforward = ["80:80"]\n'
+        '[network.b]\nuplink = "user"\nforward = ["81:80", "80:81"]',
+        "network.b.forward[1]: port 80 is forwarded twice; each needs its own",
+    ),
     "network: name": (
         VM + '[network."a b"]',
         'network."a b": not a name for a network; '

@@ -267,3 +267,20 @@ def test_bad_options(args: list[str], line: str, sandbox: Sandbox) -> None:
         assert result.errors[0].startswith(line)
     assert len(result.errors) == 1
     assert result.status == 2
+
+
+def test_a_log_belongs_to_one_vm(sandbox: Sandbox) -> None:
+    sandbox.write('[vm.a]\nkernel = "kernel"\n[vm.b]\nkernel = "kernel"\n')
+    logs = ("--console-log", "a=log", "--console-log", "b=log")
+    result = sandbox.vessel("run", "system.toml", *logs)
+    line = "vessel: --console-log: log is given for two VMs; each needs its own"
+    assert (result.errors, result.status) == ([line], 2)
+    assert not (sandbox.path / "log").exists()
+
+
+def test_a_debugger_s_port_in_use(sandbox: Sandbox) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        result = sandbox.vessel("run", "system.toml", "--gdb", f":{port}")
+    line = f"vessel: --gdb: 127.0.0.1:{port}: address already in use"
+    assert (result.errors, result.status) == ([line], 2)

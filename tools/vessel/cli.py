@@ -314,6 +314,9 @@ def _by_vm(option: str, values: Sequence[str], names: Sequence[str]) -> dict[int
         if names.index(name) in result:
             text = f"{name} is given twice"
             raise InputError([Problem(("vessel", option), text, "a VM has one")])
+        if rest in result.values():
+            text = f"{rest} is given for two VMs"
+            raise InputError([Problem(("vessel", option), text, "each needs its own")])
         result[names.index(name)] = rest
     return result
 

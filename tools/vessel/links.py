@@ -63,7 +63,19 @@ def _problems(system: System, error: Error) -> Iterator[Problem]:
             yield from error(("network", name, "forward"), reason).problems
 
 
+def _check_forwards(system: System, error: Error) -> Iterator[Problem]:
+    """A port of this machine leads to one guest."""
+    seen: set[int] = set()
+    for name, network in system.network.items():
+        for i, rule in enumerate(network.forward):
+            port = int(rule.partition(":")[0])
+            if port in seen:
+                reason = Reason(f"port {port} is forwarded twice", "each needs its own")
+                yield from error(("network", name, "forward", i), reason).problems
+            seen.add(port)
+
+
 def check(system: System, error: Error) -> None:
     """Check what the schema of one key cannot. Raises InputError, made by `error`."""
-    if problems := list(_problems(system, error)):
+    if problems := [*_problems(system, error), *_check_forwards(system, error)]:
         raise InputError(problems)

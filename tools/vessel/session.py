@@ -62,7 +62,8 @@ def _listen_tcp(address: Address) -> socket.socket:
     try:
         return socket.create_server(address)
     except OSError as error:
-        text = f"{address[0]}:{address[1]}: {os_reason(error)}"
+        reason = os_reason(error).partition(" (while")[0]  # Python repeats the address there.
+        text = f"{address[0]}:{address[1]}: {reason}"
         raise InputError([Problem(("vessel", "--gdb"), text)]) from None
 
 
