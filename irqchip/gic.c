@@ -106,10 +106,23 @@ static void set_spi(void *chip, uint32_t intid, bool level)
     set_line(chip, NULL, intid, level);
 }
 
+/* The banks of SPIs up to that of `intid`. */
+static uint16_t spis_up_to(uint32_t intid)
+{
+    return (uint16_t)(intid / 32 * 32);
+}
+
+static void need_spi(struct vmm_gic *gic, uint32_t intid)
+{
+    vmm_assert(intid >= VMM_GIC_PRIVATE && intid - VMM_GIC_PRIVATE < VMM_GIC_MAX_SPIS);
+    if (spis_up_to(intid) > gic->spi_count) {
+        gic->spi_count = spis_up_to(intid);
+    }
+}
+
 struct vmm_irq_line vmm_gic_spi(struct vmm_gic *gic, uint32_t intid)
 {
-    vmm_assert(intid >= VMM_GIC_PRIVATE && intid - VMM_GIC_PRIVATE < gic->spi_count);
-    vmm_assert((gic_implemented(intid / 32) >> (intid % 32) & 1) != 0);
+    need_spi(gic, intid);
     return (struct vmm_irq_line) { set_spi, gic, intid };
 }
 
@@ -118,7 +131,7 @@ void vmm_gic_forward(struct vmm_gic *gic, uint32_t intid,
 {
     unsigned spi = intid - VMM_GIC_PRIVATE;
 
-    vmm_assert(intid >= VMM_GIC_PRIVATE && spi < gic->spi_count);
+    need_spi(gic, intid);
     gic->forwarded[spi / 32] |= UINT32_C(1) << spi % 32;
     gic->forward_done = done;
     gic->forward_cookie = cookie;
@@ -188,7 +201,7 @@ enum vmm_err vmm_gic_init(struct vmm_gic *gic, struct vmm_vm *vm,
     *gic = (struct vmm_gic) {
         .vm = vm,
         .version = config->version == 2 ? &vmm_gic_v2 : &vmm_gic_v3,
-        .spi_count = (uint16_t)((config->spi_count + 31) / 32 * 32),
+        .spi_count = spis_up_to(VMM_GIC_PRIVATE + config->spi_count - 1),
     };
     vmm_gic_reset(gic);
     vm->irqchip = (struct vmm_irqchip) { &gic->version->ops, gic };

@@ -11,6 +11,8 @@
 
 #include "internal.h"
 
+#define LEAST_SPIS 32u /* The devices ask for what they use. */
+
 const struct vmm_machine_type *const vmm_machine_types[] = { &vmm_machine_virt, NULL };
 
 static enum vmm_err find_type(struct vmm_machine *machine, struct vmm_diag *diag)
@@ -53,7 +55,7 @@ static enum vmm_err init_vm(struct vmm_machine *machine, struct vmm_diag *diag)
         .mmio_capacity = ARRAY_SIZE(machine->mmio_region),
         .log_level = desc->log_level,
     };
-    const struct vmm_gic_config gic = { desc->gic_version, machine->type->spi_count };
+    const struct vmm_gic_config gic = { desc->gic_version, LEAST_SPIS };
     enum vmm_err err = vmm_vm_init(&machine->vm, &config);
 
     if (err != VMM_OK) {

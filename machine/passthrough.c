@@ -55,7 +55,7 @@ enum vmm_err vmm_machine_passthrough_init(struct vmm_machine *machine, struct vm
     for (size_t i = 0; i < machine->desc.forward_count; i++) {
         uint32_t intid = machine->desc.forward[i];
 
-        if (intid < VMM_GIC_PRIVATE || intid - VMM_GIC_PRIVATE >= machine->type->spi_count) {
+        if (intid < VMM_GIC_PRIVATE || intid - VMM_GIC_PRIVATE >= VMM_GIC_MAX_SPIS) {
             return vmm_fail(diag, VMM_ERR_INVALID, "passthrough: INTID %u is no SPI of the VM",
                             (unsigned)intid);
         }

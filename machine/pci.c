@@ -10,8 +10,7 @@
 #define FIRST_DEVICE 1u
 #define DEVICES 32u
 
-/* Messages go to the ITS of a GICv3 that has one, else to a GICv2m frame. */
-static enum vmm_err init_messages(struct vmm_machine *machine, struct vmm_msi_sink *msi)
+static enum vmm_err init_v2m(struct vmm_machine *machine)
 {
     const struct vmm_machine_type *type = machine->type;
     const struct vmm_gicv2m frame = {
@@ -20,12 +19,19 @@ static enum vmm_err init_messages(struct vmm_machine *machine, struct vmm_msi_si
         .count = type->v2m_count,
     };
 
+    (void)vmm_gic_spi(&machine->gic, type->v2m_intid + type->v2m_count - 1); /* All up to it. */
+    return vmm_gicv2m_init(&machine->v2m, &frame);
+}
+
+/* Messages go to the ITS of a GICv3 that has one, else to a GICv2m frame. */
+static enum vmm_err init_messages(struct vmm_machine *machine, struct vmm_msi_sink *msi)
+{
     if (machine->gic.its != NULL) {
         *msi = vmm_its_sink(&machine->its);
         return VMM_OK;
     }
     *msi = vmm_gicv2m_sink(&machine->v2m);
-    return vmm_gicv2m_init(&machine->v2m, &frame);
+    return init_v2m(machine);
 }
 
 static enum vmm_err init_host(struct vmm_machine *machine)

@@ -25,5 +25,4 @@ const struct vmm_machine_type vmm_machine_virt = {
     .v2m_count = 64,
     .virtio_intid = 48,
     .ram_base = 0x40000000,
-    .spi_count = 256,
 };

@@ -72,7 +72,8 @@ struct vmm_its;
 struct vmm_gic {
     struct vmm_vm *vm;
     const struct vmm_gic_version *version;
-    uint16_t spi_count; /**< Multiple of 32; the last bank may be cut at INTID 1019. */
+    uint16_t spi_count; /**< Multiple of 32; the last bank may be cut at INTID 1019. Grows with
+                             wires. */
     uint32_t ctlr;      /**< GICD_CTLR: the group enables. */
     struct vmm_gic_cpu cpu[VMM_MAX_VCPUS];
     struct vmm_gic_bank spi[VMM_GIC_SPI_BANKS];
@@ -88,7 +89,7 @@ struct vmm_gic {
 
 struct vmm_gic_config {
     unsigned version;   /**< 2 or 3. */
-    unsigned spi_count; /**< 32..988; rounded up to a multiple of 32, as GICD_TYPER tells it. */
+    unsigned spi_count; /**< At least so many, 32..988; see vmm_gic_spi(). */
 };
 
 /**
@@ -98,7 +99,11 @@ struct vmm_gic_config {
 VMM_MUST_CHECK enum vmm_err vmm_gic_init(struct vmm_gic *gic, struct vmm_vm *vm,
                                          const struct vmm_gic_config *config);
 
-/** The wire to SPI `intid` (32 and up, below the SPI count + 32), for a device. */
+/**
+ * The wire to SPI `intid` (32..1019), for a device. Before the guest's first boot: GICD_TYPER tells
+ * as many SPIs as have been asked for here, rounded up to a multiple of 32, since a guest sets up
+ * all that it is told of.
+ */
 struct vmm_irq_line vmm_gic_spi(struct vmm_gic *gic, uint32_t intid);
 
 /**

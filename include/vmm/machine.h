@@ -52,7 +52,6 @@ struct vmm_machine_type {
     uint32_t v2m_count;
     uint32_t virtio_intid; /**< Of the first MMIO device; the others follow. */
     uint64_t ram_base;     /**< All windows are below, all RAM is from here on. */
-    unsigned spi_count;
 };
 
 /** A device of the embedder's own, beside those of the machine type. Its storage stays valid. */

@@ -150,7 +150,7 @@ static inline void fuzz_check_lrs(const struct vmm_machine *m)
         if (lr->state == VMM_LR_INVALID) {
             continue;
         }
-        CHECK(lr->intid < 32 + m->type->spi_count ||
+        CHECK(lr->intid < 32u + m->gic.spi_count ||
               (m->gic.its != NULL && lr->intid >= VMM_GIC_FIRST_LPI &&
                lr->intid < VMM_GIC_FIRST_LPI + VMM_GIC_LPIS));
         for (unsigned j = 0; j < count; j++) {

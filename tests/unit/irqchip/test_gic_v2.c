@@ -80,6 +80,22 @@ static void unimplemented_interrupts_are_raz_wi(void **state)
     assert_int_equal(load(t, 0, GICD_ISPENDR + 4 * 31), 0x0fffffff);
 }
 
+/* GICD_TYPER tells no SPIs that nobody can raise, and all that somebody can. */
+static void wires_grow_the_count(void **state)
+{
+    struct gic_test *t = *state;
+    const uint32_t intid[] = { 32, 95, 96, 64, 127, 1019 };
+    const unsigned lines[] = { 2, 2, 3, 3, 3, 31 };
+
+    for (size_t i = 0; i < sizeof(intid) / sizeof(intid[0]); i++) {
+        vmm_gic_spi(&t->gic, intid[i]);
+        assert_int_equal(load(t, 0, GICD_TYPER) & 0x1f, lines[i]);
+    }
+    gic_test_init(t, 2, 1, 32);
+    vmm_gic_forward(&t->gic, 144, NULL, NULL);
+    assert_int_equal(load(t, 0, GICD_TYPER) & 0x1f, 4);
+}
+
 /* 4.3.12: own CPU for 0..31, existing CPUs only for SPIs. */
 static void itargetsr(void **state)
 {
@@ -237,6 +253,7 @@ int main(void)
         cmocka_unit_test_setup(identification, setup),
         cmocka_unit_test_setup(widths_and_holes, setup),
         cmocka_unit_test_setup(unimplemented_interrupts_are_raz_wi, setup),
+        cmocka_unit_test_setup(wires_grow_the_count, setup),
         cmocka_unit_test_setup(itargetsr, setup),
         cmocka_unit_test_setup(itargetsr_uniprocessor, setup),
         cmocka_unit_test_setup(no_target_no_delivery, setup),

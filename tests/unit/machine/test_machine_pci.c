@@ -11,6 +11,7 @@
 #define WINDOW 0x10000000u
 #define GIC_PATH "/interrupt-controller@8000000"
 
+#define GICD_TYPER 0x004u
 #define GICD_ISPENDR 0x200u
 #define GICD_ICFGR 0xc00u
 
@@ -156,6 +157,8 @@ static void test_device_tree(void **state)
         assert_int_equal(fdt_node_offset_by_phandle(fdt, VMM_PHANDLE_MSI),
                          node(b, all[i].doorbell));
         assert_int_equal(is_there(b, V2M + 8), !all[i].its);
+        /* The frame's last SPI is 143. */
+        assert_int_equal(load(b, GICD + GICD_TYPER, 4) & 0x1f, all[i].its ? 1 : 4);
     }
 }
 
