@@ -40,22 +40,40 @@ enum vmm_err vmm_mmio_add(struct vmm_mmio_map *map, const struct vmm_mmio_region
     }
     map->region[at] = *r;
     map->count++;
+    map->last = map->region;
     return VMM_OK;
 }
 
-bool vmm_mmio_dispatch(const struct vmm_mmio_map *map, vmm_gpa_t addr, struct vmm_mmio *io)
+void vmm_mmio_clear(struct vmm_mmio_map *map)
 {
-    const struct vmm_mmio_region *r = map->region;
+    map->count = 0;
+    map->last = NULL;
+}
 
-    if (map->count == 0) {
+static bool contains(const struct vmm_mmio_region *r, uint64_t addr)
+{
+    return addr - r->base.v < r->size;
+}
+
+/* The one that begins before `addr`, or at it; if there is none, the first. */
+static VMM_NOINLINE struct vmm_mmio_region *find(const struct vmm_mmio_map *map, uint64_t addr)
+{
+    size_t at = upper_bound(map, addr);
+
+    return &map->region[at > 0 ? at - 1 : 0];
+}
+
+/* Most accesses go where the last one went. */
+bool vmm_mmio_dispatch(struct vmm_mmio_map *map, vmm_gpa_t addr, struct vmm_mmio *io)
+{
+    struct vmm_mmio_region *r = map->last;
+
+    if (r == NULL) {
         return false;
     }
-    /* The last one of `n` regions from `r` on that does not begin after `addr`, if any does not. */
-    for (size_t n = map->count; n > 1;) {
-        size_t half = n / 2;
-
-        r = r[half].base.v <= addr.v ? &r[half] : r;
-        n -= half;
+    if (!contains(r, addr.v)) {
+        r = find(map, addr.v);
+        map->last = r;
     }
     uint64_t offset = addr.v - r->base.v;
 

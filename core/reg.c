@@ -12,10 +12,10 @@ static const struct vmm_reg *find(const struct vmm_reg_bank *bank, uint64_t off)
     }
     /* The last one of `n` rows from `r` on that does not begin after `off`, if any does not. */
     for (unsigned n = bank->count; n > 1;) {
-        unsigned half = n / 2;
+        const struct vmm_reg *mid = r + n / 2;
 
-        r = r[half].off <= off ? &r[half] : r;
-        n -= half;
+        r = mid->off <= off ? mid : r;
+        n -= n / 2;
     }
     return off - r->off < (uint64_t)r->count * r->width ? r : NULL;
 }

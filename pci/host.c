@@ -66,7 +66,7 @@ void vmm_pci_host_ecam_mmio(void *dev, struct vmm_mmio *io)
 
 void vmm_pci_host_window_mmio(void *dev, struct vmm_mmio *io)
 {
-    const struct vmm_pci_host *host = dev;
+    struct vmm_pci_host *host = dev;
 
     if (!vmm_mmio_dispatch(&host->map, VMM_GPA(host->window_base + io->offset), io)) {
         abort_access(io);
@@ -97,7 +97,7 @@ static void map_bars(struct vmm_pci_host *host, const struct vmm_pci_func *func)
 
 void vmm_pci_host_remap(struct vmm_pci_host *host)
 {
-    host->map.count = 0;
+    vmm_mmio_clear(&host->map);
     for (size_t i = 0; i < host->func_count; i++) {
         if ((host->func[i]->command & COMMAND_MEMORY) != 0) {
             map_bars(host, host->func[i]);

@@ -31,11 +31,13 @@ struct vmm_mmio_region {
     void *dev;
 };
 
-/** Regions sorted by base, disjoint; storage owned by the embedder. */
+/** Regions sorted by base, disjoint; storage owned by the embedder. Only the functions below change
+ * it, once there are some. */
 struct vmm_mmio_map {
     struct vmm_mmio_region *region;
     size_t count;
     size_t capacity;
+    struct vmm_mmio_region *last; /**< The one that was accessed last, or any; NULL: none yet. */
 };
 
 /**
@@ -48,6 +50,9 @@ struct vmm_mmio_map {
 VMM_MUST_CHECK enum vmm_err vmm_mmio_add(struct vmm_mmio_map *map,
                                          const struct vmm_mmio_region *region);
 
+/** Remove all regions. */
+void vmm_mmio_clear(struct vmm_mmio_map *map);
+
 /**
  * Route one guest access to the device that claims it.
  * @param addr Guest-physical address of the access, aligned to `io->size`.
@@ -55,7 +60,7 @@ VMM_MUST_CHECK enum vmm_err vmm_mmio_add(struct vmm_mmio_map *map,
  * @return false if no region contains all `io->size` bytes: the caller injects
  *         the architecture's external abort.
  */
-bool vmm_mmio_dispatch(const struct vmm_mmio_map *map, vmm_gpa_t addr, struct vmm_mmio *io);
+bool vmm_mmio_dispatch(struct vmm_mmio_map *map, vmm_gpa_t addr, struct vmm_mmio *io);
 
 /** The region nearest to `addr` (for reports), or NULL if the map is empty. */
 const struct vmm_mmio_region *vmm_mmio_nearest(const struct vmm_mmio_map *map, vmm_gpa_t addr);

@@ -8,7 +8,7 @@ static struct fuzz_machine f;
 
 static void access_device(struct fuzz_input *in)
 {
-    const struct vmm_mmio_map *map = &f.machine.vm.mmio;
+    struct vmm_mmio_map *map = &f.machine.vm.mmio;
     const struct vmm_mmio_region *region = &map->region[fuzz_take(in, 1) % map->count];
     uint64_t how = fuzz_take(in, 1);
     struct vmm_mmio io = {

@@ -1,10 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vmm_mmio_dispatch() in any map of up to four regions, for any address and size, calls the device
- * that a linear search finds, with its offset, and else none; vmm_mmio_nearest() finds a region
- * unless there is none.
+ * vmm_mmio_dispatch() in any map of up to four regions, for any address and size, whatever was
+ * accessed before, calls the device that a linear search finds, with its offset, and else none;
+ * vmm_mmio_nearest() finds a region unless there is none.
  * Sources: core/mmio.c
  * Unwind: 5
+ */
+/*
+ * vmm_mmio_dispatch() in any map of up to four regions, for any address and size, calls the device
+ * that a linear search finds, with its offset, and else none, whatever was accessed before;
+ * vmm_mmio_nearest() finds a region unless there is none. Sources: core/mmio.c Unwind: 5
  */
 #include "any_map.h"
 
@@ -31,6 +36,12 @@ void harness(void)
 
     assume(map.count <= REGIONS && (addr & (io.size - 1u)) == 0);
     any_regions(region, map.count, device, dev);
+    if (map.count > 0) {
+        size_t at = nondet_size();
+
+        assume(at < map.count);
+        map.last = &region[at];
+    }
     for (size_t i = 0; i < map.count; i++) {
         if (addr >= region[i].base.v && addr + (io.size - 1u) <= last(&region[i])) {
             expected = &dev[i];

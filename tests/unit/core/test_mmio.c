@@ -22,7 +22,7 @@ static enum vmm_err add(struct vmm_mmio_map *map, uint64_t base, uint64_t size, 
     return vmm_mmio_add(map, &(struct vmm_mmio_region) { "probe", VMM_GPA(base), size, record, p });
 }
 
-static bool load(const struct vmm_mmio_map *map, uint64_t addr, uint8_t size)
+static bool load(struct vmm_mmio_map *map, uint64_t addr, uint8_t size)
 {
     struct vmm_mmio io = { .size = size };
 
@@ -32,7 +32,7 @@ static bool load(const struct vmm_mmio_map *map, uint64_t addr, uint8_t size)
 static void add_rejects(void **state)
 {
     struct vmm_mmio_region region[2];
-    struct vmm_mmio_map map = { region, 0, 2 };
+    struct vmm_mmio_map map = { .region = region, .capacity = 2 };
     struct probe p = { 0 };
 
     (void)state;
@@ -57,7 +57,7 @@ static void add_rejects(void **state)
 static void dispatch_finds_the_region(void **state)
 {
     struct vmm_mmio_region region[8];
-    struct vmm_mmio_map map = { region, 0, 8 };
+    struct vmm_mmio_map map = { .region = region, .capacity = 8 };
     struct probe p[8] = { 0 };
 
     (void)state;
@@ -80,7 +80,7 @@ static void dispatch_finds_the_region(void **state)
 static void access_must_be_wholly_inside(void **state)
 {
     struct vmm_mmio_region region[2];
-    struct vmm_mmio_map map = { region, 0, 2 };
+    struct vmm_mmio_map map = { .region = region, .capacity = 2 };
     struct probe p = { 0 };
 
     (void)state;
@@ -94,10 +94,34 @@ static void access_must_be_wholly_inside(void **state)
     assert_int_equal(p.calls, 2);
 }
 
+/* What was accessed last is where the next access goes first: not after it is gone, or has moved.
+ */
+static void changes_are_seen(void **state)
+{
+    struct vmm_mmio_region region[2];
+    struct vmm_mmio_map map = { .region = region, .capacity = 2 };
+    struct probe p[2] = { 0 };
+
+    (void)state;
+    assert_int_equal(add(&map, 0x2000, 0x100, &p[0]), VMM_OK);
+    assert_true(load(&map, 0x2000, 1));
+    assert_int_equal(add(&map, 0x1000, 0x100, &p[1]), VMM_OK);
+    assert_true(load(&map, 0x2000, 1));
+    assert_true(load(&map, 0x1000, 1));
+    assert_int_equal(p[0].calls, 2);
+    assert_int_equal(p[1].calls, 1);
+    vmm_mmio_clear(&map);
+    assert_false(load(&map, 0x1000, 1));
+    assert_int_equal(add(&map, 0x3000, 0x100, &p[0]), VMM_OK);
+    assert_false(load(&map, 0x1000, 1));
+    assert_true(load(&map, 0x3000, 1));
+    assert_int_equal(p[0].calls, 3);
+}
+
 static void nearest_names_a_neighbour(void **state)
 {
     struct vmm_mmio_region region[2];
-    struct vmm_mmio_map map = { region, 0, 2 };
+    struct vmm_mmio_map map = { .region = region, .capacity = 2 };
     struct probe p = { 0 };
 
     (void)state;
@@ -117,6 +141,7 @@ int main(void)
         cmocka_unit_test(add_rejects),
         cmocka_unit_test(dispatch_finds_the_region),
         cmocka_unit_test(access_must_be_wholly_inside),
+        cmocka_unit_test(changes_are_seen),
         cmocka_unit_test(nearest_names_a_neighbour),
     };
 

@@ -190,7 +190,7 @@ static void nothing_there_without_any_device(void **state)
 {
     struct rig *r = *state;
 
-    r->vm.mmio.count = 0;
+    vmm_mmio_clear(&r->vm.mmio);
     abort_at(r, access_iss(0, 3, 0), RIG_DEVICE);
     assert_taken(r, esr_of(0x25, 0x10));
     assert_non_null(strstr(fake.last_line, "1-byte load at 0x9000000"));
