@@ -80,14 +80,14 @@ void vmm_vcpu_maintenance(struct vmm_vcpu *vcpu)
 {
     vcpu->stats.event[VMM_EVENT_MAINTENANCE]++;
     vmm_vcpu_attend(vcpu);
-    vmm_vm_settle(vcpu->vm);
+    settle_exit(vcpu);
 }
 
 void vmm_vcpu_private_irq(struct vmm_vcpu *vcpu, uint32_t intid)
 {
     vcpu->stats.event[VMM_EVENT_PRIVATE_IRQ]++;
     vmm_arch_private_irq(vcpu, intid);
-    vmm_vm_settle(vcpu->vm);
+    settle_exit(vcpu);
 }
 
 void vmm_vcpu_timer(struct vmm_vcpu *vcpu)

@@ -48,9 +48,15 @@ static void attend(struct vmm_gic *gic, unsigned id, unsigned b)
     }
 }
 
-void vmm_gic_touch(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b, uint32_t bits)
+/* A flush has to look at some of these. */
+static bool matters(const struct vmm_gic *gic, const struct vmm_gic_bank *bank, uint32_t bits)
 {
-    struct vmm_gic_bank *bank = vmm_gic_bank_of(gic, cpu, b);
+    return (bits & (bank->in_lr | bank->active | vmm_gic_ready(gic, bank))) != 0;
+}
+
+static VMM_NOINLINE void touch_shared(struct vmm_gic *gic, unsigned b, uint32_t bits)
+{
+    struct vmm_gic_bank *bank = vmm_gic_bank_of(gic, NULL, b);
     uint32_t owned = bits & (bank->in_lr | bank->active);
 
     for (; owned != 0; owned &= owned - 1) {
@@ -58,12 +64,21 @@ void vmm_gic_touch(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b, uin
 
         /* Active by a register write, or left by a vCPU that is off: its target can end it. */
         if ((bank->in_lr >> i & 1) == 0) {
-            bank->owner[i] = (uint8_t)vmm_gic_route(gic, cpu, b, i);
+            bank->owner[i] = (uint8_t)vmm_gic_route(gic, NULL, b, i);
         }
         attend(gic, bank->owner[i], b);
     }
     for (uint32_t left = bits & vmm_gic_ready(gic, bank); left != 0; left &= left - 1) {
-        attend(gic, vmm_gic_route(gic, cpu, b, gic_lowest(left)), b);
+        attend(gic, vmm_gic_route(gic, NULL, b, gic_lowest(left)), b);
+    }
+}
+
+void vmm_gic_touch(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b, uint32_t bits)
+{
+    if (b != 0) {
+        touch_shared(gic, b, bits);
+    } else if (matters(gic, &cpu->bank, bits)) {
+        attend(gic, gic_cpu_id(gic, cpu), 0); /* Private ones are their own CPU's. */
     }
 }
 
@@ -86,24 +101,27 @@ void vmm_gic_sgi(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned sgi, uns
     attend(gic, gic_cpu_id(gic, cpu), 0);
 }
 
-static void set_line(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, uint32_t intid, bool level)
+/* False: it is so already. */
+static bool set_line(struct vmm_gic_bank *bank, uint32_t bit, bool level)
 {
-    struct vmm_gic_bank *bank = vmm_gic_bank_of(gic, cpu, intid / 32);
-    uint32_t bit = UINT32_C(1) << (intid % 32);
-
     if (((bank->line & bit) != 0) == level) {
-        return;
+        return false;
     }
     bank->line ^= bit;
     if (level) {
         bank->latch |= bit & bank->edge;
     }
-    vmm_gic_touch(gic, cpu, intid / 32, bit);
+    return true;
 }
 
 static void set_spi(void *chip, uint32_t intid, bool level)
 {
-    set_line(chip, NULL, intid, level);
+    struct vmm_gic *gic = chip;
+    uint32_t bit = UINT32_C(1) << (intid % 32);
+
+    if (set_line(vmm_gic_bank_of(gic, NULL, intid / 32), bit, level)) {
+        touch_shared(gic, intid / 32, bit);
+    }
 }
 
 /* The banks of SPIs up to that of `intid`. */
@@ -140,9 +158,15 @@ void vmm_gic_forward(struct vmm_gic *gic, uint32_t intid,
 void vmm_gic_set_private(void *chip, struct vmm_vcpu *vcpu, uint32_t intid, bool level)
 {
     struct vmm_gic *gic = chip;
+    struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
+    uint32_t bit = UINT32_C(1) << intid;
 
     vmm_assert(intid >= 16 && intid < VMM_GIC_PRIVATE);
-    set_line(gic, &gic->cpu[vcpu->id], intid, level);
+    if (set_line(&cpu->bank, bit, level) && matters(gic, &cpu->bank, bit)) {
+        cpu->fresh |= bit;
+        cpu->maybe |= BIT(0);
+        vmm_vcpu_attend(vcpu);
+    }
 }
 
 /* The wires keep their levels: they are not ours. */
@@ -162,6 +186,7 @@ static void reset_cpu(struct vmm_gic_cpu *cpu)
     /* GICD_ISENABLER0, GICR_ISENABLER0: implementation defined. As Linux KVM: on, writable. */
     cpu->bank.enabled = GIC_SGIS;
     cpu->lr_held = 0;
+    cpu->fresh = 0;
     cpu->lr_dirty = UINT32_MAX >> (32 - VMM_LR_MAX);
     cpu->awake = false;
     for (unsigned n = 0; n < VMM_LR_MAX; n++) {

@@ -110,16 +110,21 @@ static inline void release(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigne
 
 /*
  * A level that is hardware's and that the hardware does not hold as pending has to be looked at:
- * the guest is done with the interrupt, or may have seen to its cause meanwhile.
+ * the guest is done with the interrupt, or may have seen to its cause meanwhile; not while it has
+ * not executed since the line rose.
  */
-static inline uint32_t to_resample(const struct vmm_gic_bank *bank)
+static inline uint32_t to_resample(const struct vmm_gic_cpu *cpu)
 {
-    return bank->line & VMM_GIC_RESAMPLED & (~bank->in_lr | bank->active);
+    const struct vmm_gic_bank *bank = &cpu->bank;
+
+    return bank->line & VMM_GIC_RESAMPLED & (~bank->in_lr | bank->active) & ~cpu->fresh;
 }
 
-static VMM_NOINLINE void resample(struct vmm_vcpu *vcpu, struct vmm_gic_bank *bank)
+static VMM_NOINLINE void resample(struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu)
 {
-    for (uint32_t left = to_resample(bank); left != 0; left &= left - 1) {
+    struct vmm_gic_bank *bank = &cpu->bank;
+
+    for (uint32_t left = to_resample(cpu); left != 0; left &= left - 1) {
         if (!vmm_arch_private_irq_resample(vcpu, gic_lowest(left))) {
             bank->line &= ~(left & -left);
         }
@@ -177,18 +182,24 @@ static inline bool fold(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct vmm_g
     }
 }
 
-bool vmm_gic_sync(struct vmm_gic *gic, struct vmm_vcpu *vcpu)
+static VMM_NOINLINE bool sync(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu)
 {
-    struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
     bool changed = false;
 
     for (uint32_t left = cpu->lr_held; left != 0; left &= left - 1) {
         changed |= fold(gic, vcpu, cpu, gic_lowest(left));
     }
-    if (to_resample(&cpu->bank) != 0) {
-        resample(vcpu, &cpu->bank);
+    if (to_resample(cpu) != 0) {
+        resample(vcpu, cpu);
     }
     return changed;
+}
+
+bool vmm_gic_sync(struct vmm_gic *gic, struct vmm_vcpu *vcpu)
+{
+    struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
+
+    return (cpu->lr_held != 0 || to_resample(cpu) != 0) && sync(gic, vcpu, cpu);
 }
 
 void vmm_gic_sync_access(struct vmm_gic *gic, struct vmm_vcpu *vcpu)
@@ -264,7 +275,7 @@ static void collect_bank(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned 
     const struct vmm_gic_bank *bank = vmm_gic_bank_of(gic, cpu, b);
     uint32_t active = bank->active & ~bank->in_lr;
 
-    active = active != 0 ? homeless(gic, cpu, bank, active) : 0;
+    active = b != 0 && active != 0 ? homeless(gic, cpu, bank, active) : active;
     uint32_t all = active | vmm_gic_ready_for(gic, cpu, bank, b);
 
     if (all == 0) {
@@ -411,14 +422,16 @@ void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu)
         vmm_its_continue(gic->its, vcpu);
     }
     vmm_gic_sync(gic, vcpu);
+    cpu->fresh = 0;
     if (vcpu->state == VMM_VCPU_OFF) {
         forget(gic, cpu);
         vmm_gic_touch_all(gic); /* Another target may take what was for this one. */
         return;
     }
     q.count = 0;
-    q.free = UINT32_MAX >> (32 - vmm_host_lr_count(vcpu)) & ~cpu->lr_held;
-    q.room = count_bits(q.free);
+    q.room = vmm_host_lr_count(vcpu);
+    q.free = UINT32_MAX >> (32 - q.room) & ~cpu->lr_held;
+    q.room -= cpu->lr_held != 0 ? count_bits(cpu->lr_held) : 0;
     q.overflow = false;
     for (uint64_t left = cpu->maybe; left != 0; left &= left - 1) {
         collect_bank(gic, cpu, gic_lowest_bank(left), &q);

@@ -60,10 +60,11 @@ struct vmm_gic_cpu {
     uint32_t lr_held;             /**< Bit n: lr[n] carries an interrupt that is in_lr. */
     uint32_t lr_dirty;            /**< Bit n: lr[n] is not known to be free. */
     uint64_t maybe;               /**< Bit b: bank b may have something for this vCPU. */
-    uint64_t pendbaser;           /**< v3: GICR_PENDBASER. */
-    bool notify_empty;            /**< As last given to the host. */
-    bool awake;                   /**< v3: GICR_WAKER.ProcessorSleep is clear. */
-    bool lpis_on;                 /**< v3: GICR_CTLR.EnableLPIs; stays set until a reset. */
+    uint32_t fresh;     /**< Private lines that have changed before the flush that is due. */
+    uint64_t pendbaser; /**< v3: GICR_PENDBASER. */
+    bool notify_empty;  /**< As last given to the host. */
+    bool awake;         /**< v3: GICR_WAKER.ProcessorSleep is clear. */
+    bool lpis_on;       /**< v3: GICR_CTLR.EnableLPIs; stays set until a reset. */
 };
 
 struct vmm_its;

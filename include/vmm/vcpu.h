@@ -57,11 +57,12 @@ void vmm_vcpu_off(struct vmm_vcpu *vcpu);
 /** WFI: wait until an interrupt is pending; returns at once if one is. */
 void vmm_vcpu_wait(struct vmm_vcpu *vcpu);
 
-/* Events: the host calls in, serialised per VM; none blocks. Each settles the VM. */
+/* Events: the host calls in, serialised per VM; none blocks. Each settles the VM. After the first
+ * three, vmm_vcpu_prepare() is to follow if the vCPU was RUNNING and still is: it is not kicked for
+ * that. */
 
 /** The guest left for the hypervisor with a synchronous exception. Ignored unless RUNNING: another
- * vCPU may have stopped this one meanwhile. vmm_vcpu_prepare() is to follow, if it still runs; it
- * is not kicked for that. */
+ * vCPU may have stopped this one meanwhile. */
 void vmm_vcpu_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit);
 
 /** The virtual CPU interface asks for service (an EOI that we asked for, or room in the list

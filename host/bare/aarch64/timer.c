@@ -98,6 +98,9 @@ static void fire(struct bare_vcpu *v, uint64_t now)
         v->vtimer_deadline = UINT64_MAX;
         v->vtimer_masked = true;
         vmm_vcpu_private_irq(v->vcpu, bare_platform.vtimer_intid);
+        if (v->vcpu->state == VMM_VCPU_RUNNING) {
+            vmm_host_vcpu_kick(v->vcpu); /* It may execute, on another CPU. */
+        }
     }
     if (v->ptimer_deadline <= now) {
         v->ptimer_deadline = UINT64_MAX;
