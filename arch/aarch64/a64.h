@@ -83,8 +83,20 @@ static inline void vmm_a64_x_write(struct vmm_vcpu *vcpu, unsigned n, uint64_t v
 /** True if PSTATE is that of EL0, in either execution state. */
 bool vmm_a64_is_el0(uint64_t pstate);
 
+/** The part of PSTATE, which is `pstate`, that an instruction changes by being executed. */
+VMM_NOINLINE void vmm_a64_advance_pstate(struct vmm_vcpu *vcpu, uint64_t pstate);
+
 /** Step over the instruction that caused the exit; `esr` tells its length. */
-void vmm_a64_advance(struct vmm_vcpu *vcpu, uint64_t esr);
+static inline void vmm_a64_advance(struct vmm_vcpu *vcpu, uint64_t esr)
+{
+    uint64_t pstate = vmm_host_reg_read(vcpu, VMM_REG_PSTATE);
+    unsigned length = (esr & ESR_IL) != 0 ? 4 : 2;
+
+    vmm_host_reg_write(vcpu, VMM_REG_PC, vmm_host_reg_read(vcpu, VMM_REG_PC) + length);
+    if ((pstate & (PSTATE_SS | PSTATE_AARCH32 | PSTATE_BTYPE)) != 0) {
+        vmm_a64_advance_pstate(vcpu, pstate);
+    }
+}
 
 /** The guest takes an exception of class `ec` from PC, with a 32-bit instruction: now, or as soon
  * as the host has EL1's registers. */

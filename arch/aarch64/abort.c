@@ -8,9 +8,11 @@
 
 #include "a64.h"
 
+#define FSC_KIND (ISS_FSC & ~(uint64_t)FSC_LEVEL)
+
 static bool is_translation_fault(uint64_t esr)
 {
-    return (FIELD_GET(ISS_FSC, esr) & ~(uint64_t)FSC_LEVEL) == FSC_TRANSLATION;
+    return (esr & FSC_KIND) == FSC_TRANSLATION;
 }
 
 static const char *direction(const struct vmm_exit *exit)
@@ -132,7 +134,7 @@ void vmm_a64_data_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
 {
     uint64_t esr = exit->esr;
 
-    if ((esr & ISS_ISV) == 0 || (esr & ISS_S1PTW) != 0 || !is_translation_fault(esr)) {
+    if ((esr & (ISS_ISV | ISS_S1PTW | FSC_KIND)) != (ISS_ISV | FSC_TRANSLATION)) {
         other_abort(vcpu, exit);
     } else if ((exit->ipa & ((1u << FIELD_GET(ISS_SAS, esr)) - 1)) != 0) {
         vmm_a64_inject_abort(vcpu, exit, FSC_ALIGNMENT);

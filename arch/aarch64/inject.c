@@ -160,21 +160,10 @@ static uint64_t advance_it(uint64_t pstate)
 }
 
 /* Bits 11:10 are BTYPE in AArch64 state, part of ITSTATE in AArch32. */
-static VMM_NOINLINE void advance_pstate(struct vmm_vcpu *vcpu, uint64_t pstate)
+void vmm_a64_advance_pstate(struct vmm_vcpu *vcpu, uint64_t pstate)
 {
     uint64_t after = pstate & ~PSTATE_SS;
 
     after = (pstate & PSTATE_AARCH32) != 0 ? advance_it(after) : after & ~PSTATE_BTYPE;
     vmm_host_reg_write(vcpu, VMM_REG_PSTATE, after);
-}
-
-void vmm_a64_advance(struct vmm_vcpu *vcpu, uint64_t esr)
-{
-    uint64_t pstate = vmm_host_reg_read(vcpu, VMM_REG_PSTATE);
-    unsigned length = (esr & ESR_IL) != 0 ? 4 : 2;
-
-    vmm_host_reg_write(vcpu, VMM_REG_PC, vmm_host_reg_read(vcpu, VMM_REG_PC) + length);
-    if ((pstate & (PSTATE_SS | PSTATE_AARCH32 | PSTATE_BTYPE)) != 0) {
-        advance_pstate(vcpu, pstate);
-    }
 }
