@@ -78,10 +78,15 @@ static bool stage_data(struct mux *mux, struct mux_channel *channel)
     return true;
 }
 
+/* Most channels have nothing most of the time. */
 static bool stage(struct mux *mux, struct mux_channel *channel)
 {
-    return mux->config.framed ? stage_credit(mux, channel) || stage_data(mux, channel)
-                              : mux_plain_stage(mux, channel);
+    bool empty = vmm_byteq_count(&channel->out) == 0;
+
+    if (mux->config.framed) {
+        return stage_credit(mux, channel) || (!empty && stage_data(mux, channel));
+    }
+    return !empty && mux_plain_stage(mux, channel);
 }
 
 /* What goes out next; false: nothing. */

@@ -115,5 +115,5 @@ void mux_plain_init(struct mux *mux);
 /** Stage what the mux itself has to say. */
 bool mux_plain_stage_own(struct mux *mux);
 /** Stage a piece of what the channel says; false: it says nothing. */
-bool mux_plain_stage(struct mux *mux, struct mux_channel *channel);
+VMM_NOINLINE bool mux_plain_stage(struct mux *mux, struct mux_channel *channel);
 void mux_plain_receive(struct mux *mux, uint8_t byte);
