@@ -195,7 +195,7 @@ MICROKIT_ELFS := $(foreach config,$(MICROKIT_CONFIGS),$(MICROKIT_PROGRAMS:%=$(MI
 define microkit-rules
 $(MICROKIT_DIR)/$(1)/%.o: % | $(DEPS)
 	@mkdir -p $$(@D)
-	$(AARCH64_CC) $(AARCH64_CFLAGS) -Ihost/bare/common -std=gnu17 $(LTO) \
+	$(AARCH64_CC) $(AARCH64_CFLAGS) -Ihost/bare/common -std=gnu17 $(LTO) $(call vessel-ndebug,$(1)) \
 		-isystem $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/include -c $$< -o $$@
 
 $(foreach program,$(MICROKIT_PROGRAMS),$(MICROKIT_DIR)/$(1)/vessel-$(program).elf: \

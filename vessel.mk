@@ -34,18 +34,20 @@ VESSEL_CC_gcc := aarch64-linux-gnu-gcc -mno-outline-atomics
 VESSEL_CC ?= $(VESSEL_CC_$(VESSEL_TOOLCHAIN))
 # No vector registers: the guest's stay in the CPU while its VMM runs.
 VESSEL_MACHINE := -march=armv8-a -mgeneral-regs-only -mstrict-align \
-	-O2 -fno-pic -ffunction-sections -fdata-sections -isystem $(VESSEL_PICOLIBC)/include
+	-O2 -fno-pic -fomit-frame-pointer -ffunction-sections -fdata-sections -isystem $(VESSEL_PICOLIBC)/include
 VESSEL_LD ?= ld.lld
 # The second line: picolibc's printf without floating point.
 VESSEL_LDFLAGS := -T $(VESSEL)host/microkit/link.ld --gc-sections -z max-page-size=0x1000 \
 	--defsym=vfprintf=__i_vfprintf
+# The checks of arguments in the SDK's headers, and assert(), are for its debug configurations.
+vessel-ndebug = $(if $(findstring release,$(1)),-DNDEBUG)
 
 ifdef MICROKIT_CONFIG
 $(if $(MICROKIT_SDK),,$(error vessel.mk: give MICROKIT_SDK=DIR))
 VESSEL_SDK := $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(MICROKIT_CONFIG)
 # The SDK's headers are GNU C.
 VESSEL_CFLAGS := -std=gnu17 -g -MMD -MP $(VESSEL_MACHINE) $(addprefix -I,$(VESSEL_INCLUDE)) \
-	-isystem $(VESSEL_SDK)/include
+	$(call vessel-ndebug,$(MICROKIT_CONFIG)) -isystem $(VESSEL_SDK)/include
 VESSEL_LIB := $(if $(VESSEL_SRC),$(VESSEL_OBJECTS)/libvessel.a,$(VESSEL)../../lib/libvessel.a)
 VESSEL_LIBS := $(VESSEL_OBJECTS)/libvessel-microkit.a $(VESSEL_LIB) $(VESSEL_SDK)/lib/libmicrokit.a \
 	$(VESSEL_LIBFDT) $(VESSEL_PICOLIBC)/lib/libc.a

@@ -115,18 +115,17 @@ static void vppi_event(struct mk_vcpu *v)
     }
 }
 
+static void maintenance(struct mk_vcpu *v)
+{
+    mk_lr_freed(v, seL4_GetMR(seL4_VGICMaintenance_IDX));
+    vmm_vcpu_maintenance(v->vcpu);
+}
+
 static VMM_NOINLINE void other_fault(struct mk_vcpu *v, seL4_Word label)
 {
     switch (label) {
     case seL4_Fault_VCPUFault:
         vcpu_fault(v);
-        break;
-    case seL4_Fault_VPPIEvent:
-        vppi_event(v);
-        break;
-    case seL4_Fault_VGICMaintenance:
-        mk_lr_freed(v, seL4_GetMR(seL4_VGICMaintenance_IDX));
-        vmm_vcpu_maintenance(v->vcpu);
         break;
     case seL4_Fault_UnknownSyscall:
         unknown_syscall(v);
@@ -148,8 +147,13 @@ void mk_fault(struct mk_vcpu *v, seL4_Word label)
     v->thread = MK_FAULTED;
     v->fault = label;
     v->fetch_least = MK_WORD_SPSR + 1; /* PC and PSTATE: to step over the instruction. */
+    /* The frequent ones. */
     if (label == seL4_Fault_VMFault) {
         vm_fault(v);
+    } else if (label == seL4_Fault_VPPIEvent) {
+        vppi_event(v);
+    } else if (label == seL4_Fault_VGICMaintenance) {
+        maintenance(v);
     } else {
         other_fault(v, label);
     }

@@ -49,7 +49,7 @@ struct mk_vcpu {
     unsigned fetch_least;         /**< The next fetch reads at least so many words. */
     unsigned known;               /**< So many words are the thread's, from the first on. */
     unsigned dirty;               /**< So many of them are to be written back. */
-    seL4_Word word[MK_WORDS + 3]; /**< Some room for copies by four. */
+    seL4_Word word[MK_WORDS + 7]; /**< Some room for copies by eight. */
     uint32_t lr_busy;             /**< Bit n: the kernel's list register n holds an interrupt. */
     uint8_t lr[VMM_LR_MAX];       /**< The kernel's number of each that the model has. */
     unsigned lr_count;            /**< How many the model has. */
@@ -79,14 +79,12 @@ struct mk_event {
 
 /** The protection domain's VM. */
 struct mk_vm {
-    uint32_t kicked;       /**< Bit n: vCPU n has to be looked at before we rest. */
-    bool reply;            /**< The fault that is being handled will be replied to, */
-    seL4_Word reply_words; /**< with so many words, which are in the message already. */
-    bool ended;            /**< The VM's end was reported. */
-    bool tell;             /**< The mux has to be notified before we rest, */
-    bool net_tell;         /**< and the networks. */
-    uint64_t tell_by;      /**< Counter when the mux has to be notified; UINT64_MAX: need not. */
-    unsigned lr_count;     /**< The kernel's list registers. */
+    uint32_t kicked;   /**< Bit n: vCPU n has to be looked at before we rest. */
+    bool ended;        /**< The VM's end was reported. */
+    bool tell;         /**< The mux has to be notified before we rest, */
+    bool net_tell;     /**< and the networks. */
+    uint64_t tell_by;  /**< Counter when the mux has to be notified; UINT64_MAX: need not. */
+    unsigned lr_count; /**< The kernel's list registers. */
     struct mk_vcpu vcpu[VMM_MAX_VCPUS];
     struct mk_event event[MK_MAX_EVENTS];
     size_t event_count;

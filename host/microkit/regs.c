@@ -72,23 +72,29 @@ static seL4_CPtr tcb(const struct mk_vcpu *v)
     return BASE_VM_TCB_CAP + v->child;
 }
 
-/* By four, each pair of words at once; both have room for three more than `n`, which is not 0. */
+static inline void copy_four(seL4_Word *to, const seL4_Word *from)
+{
+    seL4_Word a = from[0];
+    seL4_Word b = from[1];
+    seL4_Word c = from[2];
+    seL4_Word d = from[3];
+
+    to[0] = a;
+    to[1] = b;
+    to[2] = c;
+    to[3] = d;
+}
+
+/* By eight, each pair of words at once; both have room for seven more than `n`, which is not 0. */
 static void copy(seL4_Word *to, const seL4_Word *from, unsigned n)
 {
     const seL4_Word *end = from + n;
 
     do {
-        seL4_Word a = from[0];
-        seL4_Word b = from[1];
-        seL4_Word c = from[2];
-        seL4_Word d = from[3];
-
-        to[0] = a;
-        to[1] = b;
-        to[2] = c;
-        to[3] = d;
-        from += 4;
-        to += 4;
+        copy_four(to, from);
+        copy_four(to + 4, from + 4);
+        from += 8;
+        to += 8;
     } while (from < end);
 }
 
@@ -184,6 +190,12 @@ void mk_regs_vtimer_done(struct mk_vcpu *v)
     v->cntv_ctl_known = true;
 }
 
+static VMM_NOINLINE void fetch_cntv_ctl(struct mk_vcpu *v)
+{
+    v->cntv_ctl = microkit_vcpu_arm_read_reg(v->child, seL4_VCPUReg_CNTV_CTL);
+    v->cntv_ctl_known = true;
+}
+
 /*
  * Asked for at every look at the timer's line; what the kernel saved when the vCPU left has ISTATUS
  * of that moment. One that executes, perhaps on another CPU, cannot be asked: its line is taken to
@@ -195,8 +207,7 @@ static seL4_Word read_cntv_ctl(struct mk_vcpu *v)
         return v->vtimer_masked ? CTL_ENABLE | CTL_ISTATUS : 0;
     }
     if (!v->cntv_ctl_known) {
-        v->cntv_ctl = microkit_vcpu_arm_read_reg(v->child, seL4_VCPUReg_CNTV_CTL);
-        v->cntv_ctl_known = true;
+        fetch_cntv_ctl(v);
     }
     return v->cntv_ctl;
 }
@@ -282,6 +293,13 @@ static void write_vcpu_reg(const struct mk_vcpu *v, seL4_Word field, seL4_Word v
 }
 
 /* ID registers: seL4 does not trap them, so the guest reads the CPU's own and nobody asks here. */
+static VMM_NOINLINE uint64_t read_el1(const struct mk_vcpu *v, uint32_t reg)
+{
+    seL4_Word field = vcpu_reg(reg);
+
+    return field != NO_VCPU_REG ? microkit_vcpu_arm_read_reg(v->child, field) : 0;
+}
+
 uint64_t vmm_host_reg_read(struct vmm_vcpu *vcpu, uint32_t reg)
 {
     struct mk_vcpu *v = vcpu->host;
@@ -289,12 +307,16 @@ uint64_t vmm_host_reg_read(struct vmm_vcpu *vcpu, uint32_t reg)
     if (reg < ARRAY_SIZE(word_of)) {
         return read_word(v, word_of[reg]);
     }
-    if (reg == VMM_REG_CNTV_CTL_EL0) {
-        return read_cntv_ctl(v);
-    }
+    return reg == VMM_REG_CNTV_CTL_EL0 ? read_cntv_ctl(v) : read_el1(v, reg);
+}
+
+static VMM_NOINLINE void write_el1(struct mk_vcpu *v, uint32_t reg, uint64_t value)
+{
     seL4_Word field = vcpu_reg(reg);
 
-    return field != NO_VCPU_REG ? microkit_vcpu_arm_read_reg(v->child, field) : 0;
+    vmm_assert(field != NO_VCPU_REG);
+    v->cntv_ctl_known = false;
+    write_vcpu_reg(v, field, value);
 }
 
 void vmm_host_reg_write(struct vmm_vcpu *vcpu, uint32_t reg, uint64_t value)
@@ -303,13 +325,9 @@ void vmm_host_reg_write(struct vmm_vcpu *vcpu, uint32_t reg, uint64_t value)
 
     if (reg < ARRAY_SIZE(word_of)) {
         write_word(v, word_of[reg], value);
-        return;
+    } else {
+        write_el1(v, reg, value);
     }
-    seL4_Word field = vcpu_reg(reg);
-
-    vmm_assert(field != NO_VCPU_REG);
-    v->cntv_ctl_known = false;
-    write_vcpu_reg(v, field, value);
 }
 
 /* ACTLR_EL1 is the CPU's own and FP registers are out of reach: both stay. */

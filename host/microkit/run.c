@@ -7,9 +7,24 @@
 #include <vmm/arch.h>
 #include <vmm/host.h>
 
+/* Where libmicrokit has the reply to what it received (libmicrokit/src/main.c). */
+#define REPLY_CAP 4u
+
 void vmm_host_vcpu_kick(struct vmm_vcpu *vcpu)
 {
     mk.kicked |= UINT32_C(1) << vcpu->id;
+}
+
+/*
+ * Reply to the fault, with so many words of the message. It goes with our next receive, as
+ * libmicrokit sends what is deferred. It would do so by itself if fault() returned true: by a call
+ * that first tries the kernel's fast path, which no reply to a fault can take.
+ */
+static void reply(seL4_Word words)
+{
+    microkit_have_signal = seL4_True;
+    microkit_signal_cap = REPLY_CAP;
+    microkit_signal_msg = seL4_MessageInfo_new(0, 0, 0, words);
 }
 
 /* A write of registers that also resumes costs more than one that does not and the reply, which
@@ -18,8 +33,7 @@ static void enter(struct mk_vcpu *v)
 {
     if (v->thread == MK_FAULTED) {
         mk_regs_write_back(v);
-        mk.reply_words = 0; /* What comes next may use the message. */
-        mk.reply = true;
+        reply(0); /* What comes next may use the message. */
     } else {
         mk_regs_resume(v);
     }
@@ -107,13 +121,11 @@ static bool goes_on(const struct mk_vcpu *v)
 
 void mk_run_after_fault(struct mk_vcpu *v)
 {
-    mk.kicked &= ~(UINT32_C(1) << v->vcpu->id); /* This is the look. */
     if (v->vcpu->state == VMM_VCPU_RUNNING) {
         vmm_vcpu_prepare(v->vcpu);
     }
     if (goes_on(v)) {
-        mk.reply_words = mk_regs_reply(v);
-        mk.reply = true;
+        reply(mk_regs_reply(v));
         v->thread = MK_GUEST;
         mk_regs_forget(v);
     } else {

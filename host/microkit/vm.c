@@ -7,9 +7,6 @@
 #include <vmm/manifest.h>
 #include <vmm/microkit.h>
 
-/* Where libmicrokit has the reply to what it received (libmicrokit/src/main.c). */
-#define REPLY_CAP 4u
-
 struct mk_vm mk;
 
 static enum vmm_err describe(struct vmm_vm_desc *desc, struct vmm_diag *diag)
@@ -203,18 +200,7 @@ microkit_msginfo vmm_microkit_protected(microkit_channel channel, microkit_msgin
     return answer;
 }
 
-/*
- * The reply goes with our next receive, as libmicrokit sends what is deferred. It would do so by
- * itself if fault() returned true: by a call that first tries the kernel's fast path, which no
- * reply to a fault can take.
- */
-static void reply_with_receive(void)
-{
-    microkit_have_signal = seL4_True;
-    microkit_signal_cap = REPLY_CAP;
-    microkit_signal_msg = seL4_MessageInfo_new(0, 0, 0, mk.reply_words);
-}
-
+/* What of it is to be replied to has been, see reply() in run.c. */
 seL4_Bool vmm_microkit_fault(microkit_child child, microkit_msginfo info, microkit_msginfo *reply)
 {
     (void)reply;
@@ -225,12 +211,8 @@ seL4_Bool vmm_microkit_fault(microkit_child child, microkit_msginfo info, microk
     }
     struct mk_vcpu *v = mk.machine.vcpu[child].host;
 
-    mk.reply = false;
     mk_fault(v, microkit_msginfo_get_label(info));
     mk_run_after_fault(v);
-    if (mk.reply) {
-        reply_with_receive();
-    }
     tell();
     return seL4_False;
 }
