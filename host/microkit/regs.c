@@ -98,11 +98,26 @@ static void copy(seL4_Word *to, const seL4_Word *from, unsigned n)
     } while (from < end);
 }
 
+/* The first `n` words of the thread: IN_REGISTERS of them to `in`, the others are in the message.
+ */
+static inline void read_registers(const struct mk_vcpu *v, unsigned n, seL4_Word in[IN_REGISTERS])
+{
+    seL4_MessageInfo_t tag;
+
+    in[0] = 0;
+    in[1] = n;
+    tag = seL4_CallWithMRs(tcb(v), seL4_MessageInfo_new(TCBReadRegisters, 0, 0, HEADER), &in[0],
+                           &in[1], &in[2], &in[3]);
+    vmm_assert(seL4_MessageInfo_get_label(tag) == seL4_NoError);
+}
+
 /* Words that were changed stay. */
-static VMM_NOINLINE void merge(struct mk_vcpu *v, unsigned n, const seL4_Word in[IN_REGISTERS])
+static VMM_NOINLINE void fetch_others(struct mk_vcpu *v, unsigned n)
 {
     const seL4_Word *msg = seL4_GetIPCBuffer()->msg;
+    seL4_Word in[IN_REGISTERS];
 
+    read_registers(v, n, in);
     for (unsigned i = v->dirty; i < n; i++) {
         v->word[i] = i < IN_REGISTERS ? in[i] : msg[i];
     }
@@ -111,20 +126,13 @@ static VMM_NOINLINE void merge(struct mk_vcpu *v, unsigned n, const seL4_Word in
 static VMM_NOINLINE void fetch(struct mk_vcpu *v, unsigned n)
 {
     const seL4_Word *msg = seL4_GetIPCBuffer()->msg;
-    seL4_Word in[IN_REGISTERS] = { 0, n };
-    seL4_MessageInfo_t tag =
-        seL4_CallWithMRs(tcb(v), seL4_MessageInfo_new(TCBReadRegisters, 0, 0, HEADER), &in[0],
-                         &in[1], &in[2], &in[3]);
 
-    vmm_assert(seL4_MessageInfo_get_label(tag) == seL4_NoError);
     v->known = n;
     if (v->dirty != 0) {
-        merge(v, n, in);
+        fetch_others(v, n);
         return;
     }
-    for (unsigned i = 0; i < IN_REGISTERS; i++) {
-        v->word[i] = in[i];
-    }
+    read_registers(v, n, v->word);
     if (n > IN_REGISTERS) {
         copy(&v->word[IN_REGISTERS], &msg[IN_REGISTERS], n - IN_REGISTERS);
     }
@@ -215,12 +223,14 @@ static seL4_Word read_cntv_ctl(struct mk_vcpu *v)
 /* As mk_invoke(): sent, not called. */
 static VMM_NOINLINE void write_back(struct mk_vcpu *v, unsigned n, seL4_Word flags)
 {
-    seL4_Word *msg = seL4_GetIPCBuffer()->msg;
+    const unsigned in_registers = IN_REGISTERS - HEADER;
+    seL4_Word count = n;
 
-    msg[0] = flags;
-    msg[1] = n;
-    copy(&msg[HEADER], v->word, n);
-    seL4_Send(tcb(v), seL4_MessageInfo_new(TCBWriteRegisters, 0, 0, n + HEADER));
+    if (n > in_registers) {
+        copy(&seL4_GetIPCBuffer()->msg[IN_REGISTERS], &v->word[in_registers], n - in_registers);
+    }
+    seL4_SendWithMRs(tcb(v), seL4_MessageInfo_new(TCBWriteRegisters, 0, 0, n + HEADER), &flags,
+                     &count, &v->word[0], &v->word[1]);
     v->dirty = 0;
 }
 
