@@ -19,6 +19,7 @@ pytestmark = [
     pytest.mark.skipif("MICROKIT_SDK" not in os.environ, reason="no MICROKIT_SDK"),
 ]
 
+SLOW_S = 900  # For what needs several host CPUs, and may not have them.
 ON_SEL4 = ("--host", "microkit", "--gic", 2)
 PATH = {**os.environ, "PATH": os.environ["PATH"] + ":/sbin:/usr/sbin"}
 
@@ -36,18 +37,47 @@ def test_shell_reboot_power_off(run, options):
     assert guest.ended() == 0
 
 
+FOUR_CPUS = """
+[vm.four]
+cpus = 4
+gic = 2
+memory = "256M"
+kernel = "{build}/guest/vmlinuz"
+initrd = "{build}/guest/initrd.gz"
+cmdline = "console=ttyAMA0 quiet"
+overlay = "clock.dts"
+"""
+# 20 times as fast as it is: the guest's time is slow, and QEMU keeps up with its CPUs' ticks.
+CLOCK = "/dts-v1/; /plugin/; &{/timer} { clock-frequency = <20000000>; };"
+
+
+def check_cpus(guest, cpus: int) -> None:
+    """Each has its timer and gets IPIs; the last one, which did not boot, powers off."""
+    assert guest.shell("nproc").split() == [str(cpus)]
+    for cpu in range(1, cpus):
+        guest.shell(f"taskset {1 << cpu:x} true")
+    interrupts = guest.shell("cat /proc/interrupts")
+    timer = re.search(rf"((?: +\d+){{{cpus}}}) +GIC-0 +27 Level", interrupts)
+    calls = re.search(rf"IPI0:((?: +\d+){{{cpus}}})", interrupts)
+    assert all(int(count) > 0 for count in (timer[1] + calls[1]).split())
+    guest.sendline(f"taskset {1 << (cpus - 1):x} poweroff -f")
+    assert guest.ended() == 0
+
+
 def test_debian_on_two_cores(run):
     guest = run(*ON_SEL4, "--config", "smp-release", "--cpus", 2)
     guest.login()
-    assert guest.shell("nproc").split() == ["2"]
-    # From the other CPU than the one that booted, which gets its IPIs.
-    guest.shell("taskset 2 true")
-    interrupts = guest.shell("cat /proc/interrupts")
-    timer = re.search(r"((?: +\d+){2}) +GIC-0 +27 Level", interrupts)
-    calls = re.search(r"IPI0:((?: +\d+){2})", interrupts)
-    assert all(int(count) > 0 for count in (timer[1] + calls[1]).split())
-    guest.sendline("taskset 2 poweroff -f")
-    assert guest.ended() == 0
+    check_cpus(guest, 2)
+
+
+def test_debian_on_four_cores(run, build, tmp_path):
+    system = tmp_path / "four.toml"
+    system.write_text(FOUR_CPUS.format(build=build))
+    (tmp_path / "clock.dts").write_text(CLOCK)
+    guest = run(*ON_SEL4[:2], "--config", "smp-release", "--plain", "--timeout", SLOW_S, system)
+    guest.timeout = SLOW_S
+    guest.login()
+    check_cpus(guest, 4)
 
 
 def test_four_cores_at_once(run, payload, tmp_path):
@@ -57,7 +87,7 @@ def test_four_cores_at_once(run, payload, tmp_path):
         '[host]\nlog = "error"\n[vm.four]\ncpus = 4\ngic = 2\nmemory = "16M"\n'
         f'kernel = "{payload("cores.elf")}"\ncmdline = "cpus=4 lives=34"\n'
     )
-    guest = run(*ON_SEL4[:2], "--config", "smp-release", system)
+    guest = run(*ON_SEL4[:2], "--config", "smp-release", "--plain", system)
     assert guest.ended() == 0
     assert re.findall(r"^ok (\w+)", guest.before, re.M) == ["SGIs", "timers", "aborts", "lives"]
 
@@ -139,6 +169,54 @@ def test_two_vms_side_by_side(run, build, tmp_path):
     guest.send(f"{PLAIN_ESCAPE}1")
     guest.sendline("poweroff")
     assert guest.ended() == 0
+
+
+PINNED = """
+[vm.rogue]
+gic = 2
+memory = "16M"
+kernel = "{build}/payload/lost.elf"
+cpu_pin = [3]
+on_crash = "restart"
+restart_limit = 5
+"""
+
+
+def test_vms_on_cores_of_their_own(run, build, tmp_path):
+    """One computes, one is restarted, one crashes: each on a core, and the mux on another."""
+    system = tmp_path / "pinned.toml"
+    quiet = VM.replace("ttyAMA0", "ttyAMA0 quiet")
+    vms = [quiet.format(name=name, build=build) for name in ("alpha", "beta")]
+    pinned = [f"{vm}cpu_pin = [{core}]\n" for core, vm in enumerate(vms, 1)]
+    system.write_text("".join(pinned) + PINNED.format(build=build))
+    guest = run(*ON_SEL4[:2], "--config", "smp-release", "--plain", "--timeout", SLOW_S, system)
+    guest.timeout = SLOW_S
+
+    def progress() -> int:
+        guest.sendline("echo co''unt $(cat /tmp/n)")
+        guest.expect(r"count (\d+)\r")
+        return int(guest.match[1])
+
+    for _ in range(2):
+        guest.expect("vessel:~# ")
+    guest.send(f"{PLAIN_ESCAPE}0")
+    guest.sendline("(n=0; while :; do n=$((n+1)); echo $n >/tmp/m; mv /tmp/m /tmp/n; done) &")
+    guest.sendline("while [ ! -e /tmp/n ]; do :; done")
+    before = progress()
+    guest.send(f"{PLAIN_ESCAPE}crestart beta\r")
+    guest.expect("beta.*Welcome")
+    guest.expect(r"beta.*vessel:~# ")
+    assert progress() > before
+    guest.send(f"{PLAIN_ESCAPE}crestart rogue\r")
+    guest.expect("rogue: VM crashed")
+    before = progress()
+    while progress() == before:
+        pass
+    guest.sendline("poweroff -f")
+    guest.expect("alpha: stays off")
+    guest.send(f"{PLAIN_ESCAPE}1")
+    guest.sendline("poweroff -f")
+    assert guest.ended() == 3  # The third crashed.
 
 
 def test_three_vms(run, top):
