@@ -26,12 +26,14 @@ def test_dtc_has_no_warning(dtb):
 
 
 def test_schemas_hold(dtb, build):
-    """dtschema's own schemas: nodes, CPUs, memory, chosen, interrupts; it has none for PSCI."""
+    """dtschema's own schemas: nodes, CPUs, memory, chosen, interrupts. Of PSCI's and PrimeCells'
+    properties, whose schemas are Linux's, it does not know the types."""
     done = subprocess.run(
         [build / "venv/bin/dt-validate", dtb], capture_output=True, text=True, check=False
     )
     complaints = [line for line in (done.stdout + done.stderr).splitlines() if ".dtb: " in line]
-    assert [line for line in complaints if "psci (arm,psci-1.0): method:" not in line] == []
+    unknown = ("psci (arm,psci-1.0): method:", "(arm,pl011): arm,primecell-periphid:")
+    assert [line for line in complaints if not any(name in line for name in unknown)] == []
 
 
 def test_overlay(tmp_path, top, build):
