@@ -3,7 +3,10 @@
  * The PL011 in any state, and any access to its window, any input of up to three bytes, or room at
  * a back end that takes what it likes: the FIFOs keep to their bytes, the line is what status and
  * mask say and is driven at each change of that alone, the back end is given bytes of a FIFO, and
- * what is read fits the access. Sources: core/reg.c Unwind: 6
+ * what is read fits the access.
+ *
+ * Sources: core/reg.c
+ * Unwind: 6
  */
 #include "proof.h"
 
