@@ -128,6 +128,19 @@ PLAIN_ESCAPE = "\x1d"  # Ctrl-]
 SEQUENCE = b"".join(b"%d\n" % n for n in range(1, 20001))
 
 
+def count_up(guest) -> None:
+    """Have the guest count for as long as it runs."""
+    guest.sendline("(n=0; while :; do n=$((n+1)); echo $n >/tmp/m; mv /tmp/m /tmp/n; done) &")
+    guest.sendline("while [ ! -e /tmp/n ]; do :; done")
+
+
+def progress(guest) -> int:
+    """How far it has counted."""
+    guest.sendline("echo co''unt $(cat /tmp/n)")
+    guest.expect(r"count (\d+)\r")
+    return int(guest.match[1])
+
+
 def test_two_vms_side_by_side(run, build, tmp_path):
     """One is restarted, paused and powered off at the mux's own prompt while the other computes."""
     system = tmp_path / "two.toml"
@@ -137,20 +150,14 @@ def test_two_vms_side_by_side(run, build, tmp_path):
     def command(text: str) -> None:
         guest.send(f"{PLAIN_ESCAPE}c{text}\r")
 
-    def progress() -> int:
-        guest.sendline("echo co''unt $(cat /tmp/n)")
-        guest.expect(r"count (\d+)\r")
-        return int(guest.match[1])
-
     for _ in range(2):
         guest.expect("vessel:~# ")
-    guest.sendline("(n=0; while :; do n=$((n+1)); echo $n >/tmp/m; mv /tmp/m /tmp/n; done) &")
-    guest.sendline("while [ ! -e /tmp/n ]; do :; done")
-    before = progress()
+    count_up(guest)
+    before = progress(guest)
     command("restart beta")
     guest.expect(r"\[beta\].*Booting Linux")
     guest.expect(r"\[beta\].*vessel:~# ")
-    assert progress() > before
+    assert progress(guest) > before
     command("stats beta")
     guest.expect(r"0 +(running|waiting) +0 +[1-9]\d* ")
     command("pause alpha")
@@ -161,8 +168,8 @@ def test_two_vms_side_by_side(run, build, tmp_path):
     guest.expect("beta lives")
     command("resume alpha")
     guest.send(f"{PLAIN_ESCAPE}0")
-    before = progress()
-    while progress() == before:
+    before = progress(guest)
+    while progress(guest) == before:
         pass
     guest.sendline("poweroff")
     guest.expect("alpha: stays off")
@@ -192,25 +199,19 @@ def test_vms_on_cores_of_their_own(run, build, tmp_path):
     guest = run(*ON_SEL4[:2], "--config", "smp-release", "--plain", "--timeout", SLOW_S, system)
     guest.timeout = SLOW_S
 
-    def progress() -> int:
-        guest.sendline("echo co''unt $(cat /tmp/n)")
-        guest.expect(r"count (\d+)\r")
-        return int(guest.match[1])
-
     for _ in range(2):
         guest.expect("vessel:~# ")
     guest.send(f"{PLAIN_ESCAPE}0")
-    guest.sendline("(n=0; while :; do n=$((n+1)); echo $n >/tmp/m; mv /tmp/m /tmp/n; done) &")
-    guest.sendline("while [ ! -e /tmp/n ]; do :; done")
-    before = progress()
+    count_up(guest)
+    before = progress(guest)
     guest.send(f"{PLAIN_ESCAPE}crestart beta\r")
     guest.expect("beta.*Welcome")
     guest.expect(r"beta.*vessel:~# ")
-    assert progress() > before
+    assert progress(guest) > before
     guest.send(f"{PLAIN_ESCAPE}crestart rogue\r")
     guest.expect("rogue: VM crashed")
-    before = progress()
-    while progress() == before:
+    before = progress(guest)
+    while progress(guest) == before:
         pass
     guest.sendline("poweroff -f")
     guest.expect("alpha: stays off")
