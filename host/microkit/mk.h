@@ -28,7 +28,8 @@
 
 /** What the vCPU's thread does. */
 enum mk_thread {
-    MK_STOPPED, /**< Suspended, or never started. */
+    MK_NEW,     /**< Never started: nothing of it is in a core. */
+    MK_STOPPED, /**< Suspended. */
     MK_FAULTED, /**< In the fault that is being handled. */
     MK_GUEST,   /**< Executes the guest whenever we do not. */
 };
@@ -60,6 +61,7 @@ struct mk_vcpu {
     bool elsewhere; /**< It runs on another core than we. */
     enum mk_saving saving;
     bool saved;        /**< Until it executes, its registers of EL1 can be read and written. */
+    bool reset;        /**< Its reset has to be done to them once more, when they are saved. */
     uint64_t deadline; /**< Of vmm_host_timer_set(). */
     uint64_t wake;     /**< When the virtual timer of a vCPU that waits fires. */
 };
@@ -228,12 +230,16 @@ unsigned mk_regs_reply(struct mk_vcpu *v);
 void mk_regs_write_back(struct mk_vcpu *v);
 /** Write back what changed, and let the thread run, whether it is stopped or in a fault. */
 void mk_regs_resume(struct mk_vcpu *v);
+/** Put EL1's to their reset values. */
+void mk_regs_reset_el1(const struct mk_vcpu *v);
 
 /* saver.c */
 /** Does vCPU `index` run on another core than we? */
 bool mk_saver_needed(unsigned index);
 /** The vCPU is not to run before its registers are here: stopped, it waits for that. */
 void mk_saver_call(struct mk_vcpu *v);
+/** The vCPU is being reset: what its core has of its last life must not come back. */
+void mk_saver_reset(struct mk_vcpu *v);
 /** A fault of a child that is no vCPU of the guest's. */
 void mk_saver_fault(microkit_child child);
 

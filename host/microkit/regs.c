@@ -340,8 +340,8 @@ void vmm_host_reg_write(struct vmm_vcpu *vcpu, uint32_t reg, uint64_t value)
     }
 }
 
-/* ACTLR_EL1 is the CPU's own and FP registers are out of reach: both stay. */
-void vmm_host_vcpu_reset(struct vmm_vcpu *vcpu)
+/* ACTLR_EL1 is the CPU's own, and stays. */
+void mk_regs_reset_el1(const struct mk_vcpu *v)
 {
     static const uint8_t zeroed[] = {
         seL4_VCPUReg_CPACR,     seL4_VCPUReg_TTBR0,       seL4_VCPUReg_TTBR1,
@@ -352,12 +352,20 @@ void vmm_host_vcpu_reset(struct vmm_vcpu *vcpu)
         seL4_VCPUReg_ELR_EL1,   seL4_VCPUReg_SPSR_EL1,    seL4_VCPUReg_CNTV_CTL,
         seL4_VCPUReg_CNTV_CVAL, seL4_VCPUReg_CNTKCTL_EL1,
     };
-    struct mk_vcpu *v = vcpu->host;
 
-    mk_regs_forget(v);
     for (size_t i = 0; i < ARRAY_SIZE(zeroed); i++) {
         write_vcpu_reg(v, zeroed[i], 0);
     }
+}
+
+/* FP registers are out of reach. */
+void vmm_host_vcpu_reset(struct vmm_vcpu *vcpu)
+{
+    struct mk_vcpu *v = vcpu->host;
+
+    mk_regs_forget(v);
+    mk_saver_reset(v);
+    mk_regs_reset_el1(v);
     for (unsigned n = 0; n < MK_WORDS; n++) {
         write_word(v, n, 0);
     }

@@ -45,7 +45,7 @@ static void enter(struct mk_vcpu *v)
  * and complain. */
 static void suspend(struct mk_vcpu *v)
 {
-    if (v->thread != MK_STOPPED) {
+    if (v->thread > MK_STOPPED) {
         mk_invoke(BASE_VM_TCB_CAP + v->child, TCBSuspend, 0, 0, 0);
         v->thread = MK_STOPPED;
     }

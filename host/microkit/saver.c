@@ -9,6 +9,9 @@
  * VCPU of its own. Let run while the vCPU is stopped, it makes the kernel save the vCPU's
  * registers, and faults at once, since there is no memory where it starts: the message says that it
  * is done.
+ *
+ * A reset is one of these writes. So a vCPU that has run before is not let run after it until its
+ * old registers are saved, over the new ones, and reset again.
  */
 #include "mk.h"
 
@@ -35,6 +38,13 @@ static seL4_CPtr saver(const struct mk_vcpu *v)
     return BASE_VM_TCB_CAP + FIRST_SAVER + v->child;
 }
 
+static void want(struct mk_vcpu *v)
+{
+    if (v->saving == MK_SAVING_NOT) {
+        v->saving = MK_SAVING_WANTED;
+    }
+}
+
 bool vmm_host_regs_ready(struct vmm_vcpu *vcpu)
 {
     struct mk_vcpu *v = vcpu->host;
@@ -42,10 +52,16 @@ bool vmm_host_regs_ready(struct vmm_vcpu *vcpu)
     if (!v->elsewhere || v->saved) {
         return true;
     }
-    if (v->saving == MK_SAVING_NOT) {
-        v->saving = MK_SAVING_WANTED;
-    }
+    want(v);
     return false;
+}
+
+void mk_saver_reset(struct mk_vcpu *v)
+{
+    if (v->elsewhere && v->thread != MK_NEW) {
+        v->reset = true;
+        want(v);
+    }
 }
 
 void mk_saver_call(struct mk_vcpu *v)
@@ -77,6 +93,10 @@ void mk_saver_fault(microkit_child child)
     mk_invoke(saver(v), TCBSuspend, 0, 0, 0);
     v->saving = MK_SAVING_NOT;
     v->saved = true;
+    if (v->reset) {
+        v->reset = false;
+        mk_regs_reset_el1(v);
+    }
     vmm_vcpu_regs_ready(v->vcpu);
     vmm_host_vcpu_kick(v->vcpu);
     mk_run();

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* All CPUs at once, on and off again and again: each sends SGIs to each, waits for its own timer
- * and takes an exception. "cpus=N" in its command line: how many there are (2 to 8); "lives=N": how
- * often each of the others is on (100). At the
- * end the last one powers the machine off, while the others compute. */
+/* All CPUs at once, on and off again and again: each begins with registers that were reset, sends
+ * SGIs to each, waits for its own timer and takes an exception. "cpus=N" in its command line: how
+ * many there are (2 to 8); "lives=N": how often each of the others is on (100). At the end the last
+ * one powers the machine off, while the others compute. */
 #include "lib/payload.h"
 
 #define CPU_OFF 0x84000002u
@@ -17,6 +17,7 @@
 #define INTID 0x3ffu /* Of what was acknowledged; a GICv2 has an SGI's sender above it. */
 #define SPURIOUS 1020u
 #define DELAY_HZ 1000u
+#define LEFT 0x5a5a5000u
 
 /* Each is written by its own CPU alone: with the MMU off there are no exclusive accesses. */
 static volatile struct core {
@@ -124,6 +125,25 @@ static void live(unsigned me, uint32_t life)
     irq_mask();
 }
 
+/* UNKNOWN after a reset, but of a new CPU's as good as none, and zero here. */
+static bool is_reset(void)
+{
+    return (sys_read(ttbr0_el1) | sys_read(ttbr1_el1) | sys_read(tcr_el1) | sys_read(mair_el1) |
+            sys_read(contextidr_el1) | sys_read(tpidr_el1) | sys_read(esr_el1) | sys_read(far_el1) |
+            sys_read(elr_el1) | sys_read(spsr_el1) | sys_read(par_el1)) == 0;
+}
+
+static void leave_something(void)
+{
+    sys_write(ttbr0_el1, LEFT);
+    sys_write(ttbr1_el1, LEFT);
+    sys_write(tcr_el1, LEFT);
+    sys_write(mair_el1, LEFT);
+    sys_write(contextidr_el1, LEFT);
+    sys_write(tpidr_el1, LEFT);
+    sys_write(far_el1, LEFT);
+}
+
 void payload_second(uint64_t context)
 {
     unsigned me = self();
@@ -136,10 +156,11 @@ void payload_second(uint64_t context)
         for (;;) {
         }
     }
-    if (context != CONTEXT + life) {
+    if (context != CONTEXT + life || !is_reset()) {
         core[me].wrong++;
     }
     live(me, life);
+    leave_something();
     hvc(CPU_OFF, 0, 0, 0);
 }
 

@@ -10,6 +10,7 @@
 #define SECOND_PC 0x40090000u
 #define SAME_EL 0x200u
 #define NOTHING 0x0a000000u
+#define CPU_OFF 0x84000002u
 
 static const uint8_t two_cores[VMM_MAX_VCPUS] = { 0, 1 };
 
@@ -18,16 +19,22 @@ static struct double_vcpu *second(void)
     return &kernel.vcpu[1];
 }
 
+/* vCPU 0 says it of vCPU 1. */
+static void cpu_on(void)
+{
+    *guest_x(0) = 0xc4000003;
+    *guest_x(1) = 1;
+    *guest_x(2) = SECOND_PC;
+    assert_true(deliver_hsr(ESR_SMC));
+}
+
 static int setup(void **state)
 {
     rig_power_on(state);
     vessel_cores = (uint64_t)(uintptr_t)two_cores;
     init();
     kernel.vcpu[0].word[MK_WORD_PC] = RIG_PC;
-    *guest_x(0) = 0xc4000003; /* CPU_ON */
-    *guest_x(1) = 1;
-    *guest_x(2) = SECOND_PC;
-    assert_true(deliver_hsr(ESR_SMC));
+    cpu_on();
     second()->word[MK_WORD_SPSR] = 0x3c5;
     second()->reg[seL4_VCPUReg_VBAR] = OLD_VBAR;
     double_count();
@@ -42,6 +49,16 @@ static int teardown(void **state)
 }
 
 /* Is the fault replied to? */
+static bool hsr_of(unsigned child, uint64_t hsr)
+{
+    microkit_msginfo message = { 99, 99 };
+
+    double_receive();
+    DOUBLE_MR[seL4_VCPUFault_HSR] = hsr;
+    assert_false(fault(child, microkit_msginfo_new(seL4_Fault_VCPUFault, 1), &message));
+    return double_receive();
+}
+
 static bool fault_of(unsigned child, uint64_t esr, uint64_t ipa)
 {
     microkit_msginfo message = { 99, 99 };
@@ -137,6 +154,66 @@ static void pause_keeps_it_stopped(void **state)
     assert_int_equal(second()->word[MK_WORD_PC], VBAR + SAME_EL);
 }
 
+/* What of its last life the kernel saves over what was reset. */
+static void old_registers_are_saved(void)
+{
+    for (unsigned i = seL4_VCPUReg_TTBR0; i <= seL4_VCPUReg_SPSR_EL1; i++) {
+        second()->reg[i] = i == seL4_VCPUReg_VMPIDR_EL2 ? second()->reg[i] : 0x5a5a;
+    }
+    assert_false(fault_of(SAVER, EC(0x20) | 0x06, 0));
+}
+
+static void all_are_reset(void)
+{
+    for (unsigned i = seL4_VCPUReg_CPACR; i < seL4_VCPUReg_Num; i++) {
+        if (i != seL4_VCPUReg_ACTLR && i != seL4_VCPUReg_VMPIDR_EL2 && i != seL4_VCPUReg_CNTVOFF) {
+            assert_int_equal(second()->reg[i], 0);
+        }
+    }
+    assert_int_equal(second()->reg[seL4_VCPUReg_VMPIDR_EL2], BIT(31) | 1);
+    assert_int_equal(second()->reg[seL4_VCPUReg_SCTLR], 0x30d00800);
+    assert_int_equal(second()->word[MK_WORD_PC], SECOND_PC);
+}
+
+static void first_life_does_not(void **state)
+{
+    (void)state;
+    assert_int_equal(second()->resumed, 1);
+    assert_int_equal(kernel.vcpu[SAVER].resumed, 0);
+}
+
+static void second_life_needs_it(void **state)
+{
+    (void)state;
+    for (unsigned life = 2; life <= 4; life++) {
+        second()->word[MK_WORD_X0] = CPU_OFF;
+        assert_false(hsr_of(1, ESR_SMC));
+        cpu_on();
+        assert_int_equal(second()->resumed, life - 1);
+        assert_int_equal(kernel.vcpu[SAVER].resumed, life - 1);
+        old_registers_are_saved();
+        assert_int_equal(second()->resumed, life);
+        all_are_reset();
+    }
+}
+
+/* It is off after that, and on again much later. */
+static void reboot_needs_it(void **state)
+{
+    (void)state;
+    vmm_life_restart(&mk.machine);
+    mk_run();
+    assert_int_equal(kernel.vcpu[SAVER].resumed, 0);
+    cpu_on();
+    assert_int_equal(second()->resumed, 1);
+    old_registers_are_saved();
+    assert_int_equal(second()->resumed, 2);
+    all_are_reset();
+    fault_of(1, ESR_LOAD(3), NOTHING);
+    saver_is_done();
+    assert_int_equal(second()->word[MK_WORD_PC], VBAR + SAME_EL);
+}
+
 /* The exception was one of its last life. */
 static void reboot_meanwhile(void **state)
 {
@@ -178,6 +255,8 @@ int main(void)
         T(vcpu_of_our_core_does_not), T(nothing_else_lets_it_run),
         T(pause_keeps_it_stopped),    T(reboot_meanwhile),
         T(lost_vector_is_found),      T(saver_that_nobody_called),
+        T(first_life_does_not),       T(second_life_needs_it),
+        T(reboot_needs_it),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
