@@ -169,10 +169,10 @@ void vmm_gic_set_private(void *chip, struct vmm_vcpu *vcpu, uint32_t intid, bool
     }
 }
 
-/* The wires keep their levels: they are not ours. */
-static void reset_bank(struct vmm_gic_bank *bank)
+/* The wires keep their levels: they are not ours, but for those of `lowered`. */
+static void reset_bank(struct vmm_gic_bank *bank, uint32_t lowered)
 {
-    *bank = (struct vmm_gic_bank) { .line = bank->line };
+    *bank = (struct vmm_gic_bank) { .line = bank->line & ~lowered };
 }
 
 /*
@@ -181,8 +181,9 @@ static void reset_bank(struct vmm_gic_bank *bank)
  */
 static void reset_cpu(struct vmm_gic_cpu *cpu)
 {
-    reset_bank(&cpu->bank);
+    reset_bank(&cpu->bank, 0);
     cpu->bank.edge = GIC_SGIS;
+    cpu->bank.config = GIC_SGIS;
     /* GICD_ISENABLER0, GICR_ISENABLER0: implementation defined. As Linux KVM: on, writable. */
     cpu->bank.enabled = GIC_SGIS;
     cpu->lr_held = 0;
@@ -203,7 +204,7 @@ void vmm_gic_reset(void *chip)
         reset_cpu(&gic->cpu[i]);
     }
     for (unsigned b = 0; b < gic->spi_count / 32u; b++) {
-        reset_bank(&gic->spi[b]);
+        reset_bank(&gic->spi[b], gic->forwarded[b]);
     }
     for (unsigned i = 0; i < VMM_GIC_MAX_SPIS; i++) {
         gic->irouter[i] = 0;

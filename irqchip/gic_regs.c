@@ -225,10 +225,18 @@ static uint32_t gather(uint32_t word)
 
 uint64_t vmm_gic_icfgr_read(void *dev, unsigned n)
 {
-    return spread(read_bank(dev, n / 2)->edge >> (n % 2 * 16));
+    return spread(read_bank(dev, n / 2)->config >> (n % 2 * 16));
 }
 
-/* SGIs are edges always; which PPIs are programmable is implementation defined. */
+/* Those of bank `b` that are level-sensitive whatever the guest says. */
+static uint32_t always_level(void *dev, unsigned b)
+{
+    const struct gic_view *view = dev;
+
+    return b == 0 ? VMM_GIC_RESAMPLED : view->gic->forwarded[b - 1];
+}
+
+/* SGIs are edges always; which PPIs are programmable is implementation defined, SPIs are. */
 void vmm_gic_icfgr_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
 {
     struct vmm_gic_bank *bank = view_bank(dev, n / 2);
@@ -241,6 +249,7 @@ void vmm_gic_icfgr_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
     if (n / 2 == 0) {
         bits &= ~(GIC_SGIS | VMM_GIC_RESAMPLED);
     }
-    bank->edge = (bank->edge & ~bits) | (gather((uint32_t)value) << shift & bits);
+    bank->config = (bank->config & ~bits) | (gather((uint32_t)value) << shift & bits);
+    bank->edge = bank->config & ~always_level(dev, n / 2);
     touch(dev, n / 2, bits);
 }

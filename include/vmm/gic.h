@@ -40,9 +40,10 @@
 struct vmm_gic_bank {
     uint32_t group; /**< 1: group 1. */
     uint32_t enabled;
-    uint32_t latch; /**< Pending by an edge or by a register write. */
-    uint32_t line;  /**< Level of the input. */
-    uint32_t edge;  /**< 1: edge-triggered, 0: level-sensitive. */
+    uint32_t latch;  /**< Pending by an edge or by a register write. */
+    uint32_t line;   /**< Level of the input. */
+    uint32_t edge;   /**< 1: edge-triggered, 0: level-sensitive. */
+    uint32_t config; /**< As `edge`, as the guest wrote it (GICx_ICFGR). */
     uint32_t active;
     uint32_t in_lr;         /**< In a list register of vCPU owner[i], as far as is known. */
     uint32_t sent;          /**< The latch is in the list register. Subset of in_lr. */
@@ -109,7 +110,8 @@ struct vmm_irq_line vmm_gic_spi(struct vmm_gic *gic, uint32_t intid);
 
 /**
  * SPI `intid` is a physical interrupt's: its line, once raised, stays high until the guest has
- * deactivated it, and is lowered then before `done` is called, which is the same for all.
+ * deactivated it, and is lowered then before `done` is called, which is the same for all. It is
+ * level-sensitive whatever GICD_ICFGR says: one that was lost would be the last. A reset lowers it.
  */
 void vmm_gic_forward(struct vmm_gic *gic, uint32_t intid,
                      void (*done)(void *cookie, uint32_t intid), void *cookie);

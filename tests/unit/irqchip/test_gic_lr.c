@@ -606,6 +606,73 @@ static void reset(void **state)
     assert_int_equal(load(t, 0, GICD_ISPENDR + 4), 3 << 8);
 }
 
+static void count_done(void *cookie, uint32_t intid)
+{
+    unsigned *done = cookie;
+
+    assert_int_equal(intid, 40);
+    (*done)++;
+}
+
+/* A physical interrupt stays masked at the host until the guest is done with it. So what would lose
+ * an edge must not lose this one, which would be the device's last. */
+static void forwarded_edge_is_held(void **state)
+{
+    struct gic_test *t = *state;
+    unsigned done = 0;
+
+    vmm_gic_forward(&t->gic, 40, count_done, &done);
+    line(t, 40, true);
+    make_edge(t, 40);
+    assert_int_equal(load(t, 0, GICD_ICFGR + 8) >> 16 & 3, 2);
+    store(t, 0, GICD_ICPENDR + 4, 1 << 8);
+    assert_int_equal(acknowledge(t, 0), 40);
+    assert_int_equal(done, 0);
+    deactivate(t, 0, 40);
+    assert_int_equal(done, 1);
+    assert_null(lr_of(0, 40));
+    line(t, 40, true);
+    assert_int_equal(acknowledge(t, 0), 40);
+    deactivate(t, 0, 40);
+    assert_int_equal(done, 2);
+}
+
+/* Active in no list register, since its vCPU went off: GICD_ICACTIVER is not the end of it. */
+static void forwarded_edge_left_active(void **state)
+{
+    struct gic_test *t = *state;
+    unsigned done = 0;
+
+    vmm_gic_forward(&t->gic, 40, count_done, &done);
+    make_edge(t, 40);
+    store8(t, 0, GICD_ITARGETSR + 40, 2);
+    line(t, 40, true);
+    assert_int_equal(acknowledge(t, 1), 40);
+    vmm_vcpu_off(&t->vcpu[1]);
+    store(t, 0, GICD_ICACTIVER + 4, 1 << 8);
+    store8(t, 0, GICD_ITARGETSR + 40, 1);
+    assert_int_equal(acknowledge(t, 0), 40);
+    deactivate(t, 0, 40);
+    assert_int_equal(done, 1);
+}
+
+/* Who raised it has it come again after a reset: that is to be a rise. */
+static void reset_lowers_what_is_forwarded(void **state)
+{
+    struct gic_test *t = *state;
+    unsigned done = 0;
+
+    vmm_gic_forward(&t->gic, 40, count_done, &done);
+    line(t, 40, true);
+    line(t, 41, true);
+    t->vm.irqchip.ops->reset(t->vm.irqchip.chip);
+    settle(t);
+    assert_int_equal(load(t, 0, GICD_ISPENDR + 4), 1 << 9);
+    line(t, 40, true);
+    assert_int_equal(load(t, 0, GICD_ISPENDR + 4), 3 << 8);
+    assert_int_equal(done, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -640,6 +707,9 @@ int main(void)
         cmocka_unit_test_setup(pending_ends_wfi, setup),
         cmocka_unit_test_setup(prepared_while_it_waits, setup),
         cmocka_unit_test_setup(reset, setup),
+        cmocka_unit_test_setup(forwarded_edge_is_held, setup),
+        cmocka_unit_test_setup(forwarded_edge_left_active, setup),
+        cmocka_unit_test_setup(reset_lowers_what_is_forwarded, setup),
     };
     return cmocka_run_group_tests_name("gic list registers", tests, NULL, NULL);
 }
