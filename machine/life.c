@@ -22,6 +22,7 @@ static void begin_boot(struct vmm_machine *machine)
 {
     machine->life.since = vmm_host_counter();
     machine->life.order = VMM_LIFE_BY_POLICY;
+    machine->life.failed = false;
     vmm_machine_boot_begin(machine);
     become(machine, VMM_LIFE_BOOTING);
 }
@@ -173,21 +174,29 @@ static void log_boot(struct vmm_machine *machine)
                   (unsigned long long)(ticks * MICROSECONDS / vmm_host_counter_hz()));
 }
 
-enum vmm_err vmm_life_step(struct vmm_machine *machine, struct vmm_diag *diag)
+static enum vmm_err boot(struct vmm_machine *machine, struct vmm_diag *diag)
 {
     bool started = false;
-    enum vmm_err err;
+    enum vmm_err err = vmm_machine_boot_step(machine, &started, diag);
 
-    if (machine->life.state != VMM_LIFE_BOOTING) {
-        end(machine);
-        return VMM_OK;
-    }
-    err = vmm_machine_boot_step(machine, &started, diag);
     if (err != VMM_OK) {
+        vmm_log(&machine->vm.log, VMM_LOG_ERROR, "cannot boot: %s", diag->text);
+        machine->life.failed = true;
         become(machine, VMM_LIFE_OFF);
     } else if (started) {
         log_boot(machine);
         become(machine, VMM_LIFE_ON);
     }
     return err;
+}
+
+enum vmm_err vmm_life_step(struct vmm_machine *machine, struct vmm_diag *diag)
+{
+    struct vmm_diag own;
+
+    if (machine->life.state == VMM_LIFE_BOOTING) {
+        return boot(machine, diag != NULL ? diag : &own);
+    }
+    end(machine);
+    return VMM_OK;
 }

@@ -8,7 +8,7 @@
 
 #include <vmm/host.h>
 
-static _Noreturn void stop(void)
+_Noreturn void mk_give_up(void)
 {
     mk_console_state(MK_STATE_FAILED);
     mk_console_flush();
@@ -21,7 +21,7 @@ static _Noreturn void stop(void)
 _Noreturn void mk_fail(const struct vmm_diag *diag)
 {
     vmm_host_log(VMM_LOG_ERROR, NULL, diag->text);
-    stop();
+    mk_give_up();
 }
 
 _Noreturn void vmm_host_panic(const char *file, int line, const char *what)
@@ -30,5 +30,5 @@ _Noreturn void vmm_host_panic(const char *file, int line, const char *what)
 
     snprintf(text, sizeof(text), "\r\nvessel: host crash: %s:%d: %s\r\n", file, line, what);
     host_log(text);
-    stop();
+    mk_give_up();
 }

@@ -157,6 +157,8 @@ void mk_console_flush(void);
 /* crash.c */
 /** A bad system, not a bug: one line to the user, and stop. */
 _Noreturn void mk_fail(const struct vmm_diag *diag);
+/** Stop. Why is in the log. */
+_Noreturn void mk_give_up(void);
 
 /* control.c */
 /** A protected call of the mux's protection domain. */

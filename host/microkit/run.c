@@ -105,10 +105,8 @@ static void end(void)
 /* No vCPU executes: those that the event stopped have been looked at. */
 static VMM_NOINLINE void live(void)
 {
-    struct vmm_diag diag;
-
-    if (vmm_life_step(&mk.machine, &diag) != VMM_OK) {
-        mk_fail(&diag);
+    if (vmm_life_step(&mk.machine, NULL) != VMM_OK) {
+        mk_give_up();
     }
 }
 

@@ -47,6 +47,7 @@ struct vmm_life {
     enum vmm_life_order order;
     uint64_t since;        /**< Host counter when the boot began. */
     uint32_t restarts;     /**< By policy, since it was last started by hand. */
+    bool failed;           /**< OFF, since the last boot could not be done; the log says why. */
     size_t clear_region;   /**< How far the boot has cleared RAM: region, */
     uint64_t clear_offset; /**< and bytes of it. */
     /** Told of each new state, by the call that changed it; NULL: nobody. Does not call back. */
@@ -80,6 +81,8 @@ bool vmm_life_due(const struct vmm_machine *machine);
 
 /**
  * Do the next piece of what is due. No vCPU executes.
- * @retval VMM_ERR_* As vmm_machine_boot(): it cannot boot, and is OFF.
+ * @param diag Why it cannot boot; may be NULL.
+ * @retval VMM_ERR_* As vmm_machine_boot(): it cannot boot, and is OFF. Need not be looked at: the
+ *                   log has the reason, and `failed` says so.
  */
-VMM_MUST_CHECK enum vmm_err vmm_life_step(struct vmm_machine *machine, struct vmm_diag *diag);
+enum vmm_err vmm_life_step(struct vmm_machine *machine, struct vmm_diag *diag);

@@ -290,8 +290,6 @@ void bare_secondary_entry(void);
 unsigned bare_vm_count(void);
 /** VM `index` of the system. */
 struct bare_vm *bare_vm_at(unsigned index);
-/** A bad system, not a bug: one line to the user, and stop. */
-_Noreturn void bare_fail(const struct vmm_diag *diag);
 
 /* vm.c */
 /** Build VM `index` of the manifest, from what is left of memory. */
@@ -312,7 +310,7 @@ bool bare_vm_quiet(const struct bare_vm *vm);
 bool bare_life_ready(const struct bare_vm *vm);
 /** At the end of an event: let vCPU 0 do the step if it is time to. Its lock is held. */
 void bare_life_check(struct bare_vm *vm);
-/** Do one step that is ready. Its lock is held. Ends the machine after the last VM. */
+/** Do one step that is ready. Its lock is held. Ends the machine with the last VM. */
 void bare_life_step(struct bare_vm *vm);
 
 /* signal.c */

@@ -21,6 +21,9 @@ static const char *name(void *cookie, unsigned vm)
 
 static const char *how_it_ended(const struct vmm_machine *machine)
 {
+    if (machine->life.failed) {
+        return "cannot boot";
+    }
     switch (machine->vm.state) {
     case VMM_VM_CREATED:
         return "never started";

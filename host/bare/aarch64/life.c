@@ -8,23 +8,32 @@
 /* VMs that are not off. The machine ends with the last. */
 static unsigned alive;
 
-static bool anyone_crashed(void)
+/* One that could not boot weighs more than one that crashed. */
+static enum bare_stop why_all_are_off(void)
 {
+    enum bare_stop why = BARE_STOP_OFF;
+
     for (unsigned i = 0; i < bare_vm_count(); i++) {
-        if (bare_vm_at(i)->machine.vm.state == VMM_VM_CRASHED) {
-            return true;
+        const struct vmm_machine *machine = &bare_vm_at(i)->machine;
+
+        if (machine->life.failed) {
+            return BARE_STOP_HOST_CRASHED;
+        }
+        if (machine->vm.state == VMM_VM_CRASHED) {
+            why = BARE_STOP_GUEST_CRASHED;
         }
     }
-    return false;
+    return why;
 }
 
 static void end_machine(void)
 {
-    if (anyone_crashed()) {
-        bare_stop(BARE_STOP_GUEST_CRASHED);
+    enum bare_stop why = why_all_are_off();
+
+    if (why == BARE_STOP_OFF) {
+        bare_pmu_report();
     }
-    bare_pmu_report();
-    bare_stop(BARE_STOP_OFF);
+    bare_stop(why);
 }
 
 #define ROW_SIZE 160u /* vmm/stats.h */
@@ -107,13 +116,10 @@ void bare_life_check(struct bare_vm *vm)
     }
 }
 
+/* What cannot boot is off, and has been told: the other VMs go on. */
 void bare_life_step(struct bare_vm *vm)
 {
-    struct vmm_diag diag;
-
-    if (vmm_life_step(&vm->machine, &diag) != VMM_OK) {
-        bare_fail(&diag);
-    }
+    vmm_life_step(&vm->machine, NULL);
 }
 
 static enum vmm_err do_locked(struct bare_vm *vm, enum vmm_err (*what)(struct vmm_machine *))

@@ -27,7 +27,8 @@ struct bare_vm *bare_vm_at(unsigned index)
     return vms[index];
 }
 
-_Noreturn void bare_fail(const struct vmm_diag *diag)
+/* A bad system, not a bug: one line to the user, and stop. */
+static _Noreturn void fail(const struct vmm_diag *diag)
 {
     vmm_host_log(VMM_LOG_ERROR, NULL, diag->text);
     bare_stop(BARE_STOP_HOST_CRASHED);
@@ -104,7 +105,7 @@ struct bare_vcpu *bare_main(void)
     bare_clock_init();
     bare_dispatch_init(bare_platform.cpu_count);
     if (build(&diag) != VMM_OK) {
-        bare_fail(&diag);
+        fail(&diag);
     }
     for (unsigned n = 1; n < bare_platform.cpu_count; n++) {
         bare_smp_start(&bare_cpus[n]);

@@ -233,16 +233,40 @@ static void restarts_are_limited(void **state)
     assert_int_equal(machine.life.state, VMM_LIFE_ON);
 }
 
+/* Who is told that it is off may end everything: all has been said by then. */
+static void changed_after_the_report(void *cookie, struct vmm_machine *m)
+{
+    changed(cookie, m);
+    if (m->life.state == VMM_LIFE_OFF) {
+        assert_true(m->life.failed);
+        assert_non_null(strstr(fake.last_line, "cannot boot: kernel: the file is empty"));
+    }
+}
+
 static void cannot_boot(void **state)
 {
     struct vmm_diag diag = { "" };
+    enum vmm_err err = VMM_OK;
 
     (void)state;
+    machine.life.changed = changed_after_the_report;
     machine.desc.kernel.size = 0;
     assert_int_equal(vmm_life_start(&machine), VMM_OK);
-    assert_int_not_equal(vmm_life_step(&machine, &diag), VMM_OK);
-    assert_true(diag.text[0] != '\0');
+    assert_int_equal(vmm_life_step(&machine, &diag), VMM_ERR_FORMAT);
+    assert_string_equal(diag.text, "kernel: the file is empty");
     assert_int_equal(machine.life.state, VMM_LIFE_OFF);
+    assert_int_equal(changes, 2);
+    assert_false(vmm_life_due(&machine));
+    /* It may be tried again, with no place for the reason too. */
+    assert_int_equal(vmm_life_start(&machine), VMM_OK);
+    assert_false(machine.life.failed);
+    while (vmm_life_due(&machine)) {
+        err = vmm_life_step(&machine, NULL); /* RAM is cleared first. */
+    }
+    assert_int_equal(err, VMM_ERR_FORMAT);
+    machine.desc.kernel.size = sizeof(payload);
+    start();
+    assert_false(machine.life.failed);
 }
 
 #define T(name) cmocka_unit_test_setup(name, setup)
