@@ -74,10 +74,13 @@ static void changed(void *cookie, struct vmm_machine *machine)
     }
 }
 
+/* VMs that are about to start count already: the first may be off again before the last starts. */
 void bare_life_init(struct bare_vm *vm)
 {
     vm->machine.life.changed = changed;
     vm->machine.life.cookie = vm;
+    vm->alive = vm->machine.desc.autostart;
+    alive += vm->alive;
 }
 
 /* Memory and registers must not change under a vCPU that is in a CPU. */
@@ -127,7 +130,6 @@ static enum vmm_err do_locked(struct bare_vm *vm, enum vmm_err (*what)(struct vm
     enum vmm_err err;
 
     bare_lock(&vm->lock);
-    vm->resume = false;
     err = what(&vm->machine);
     vmm_vm_settle(&vm->machine.vm);
     bare_life_check(vm);
@@ -145,9 +147,21 @@ enum vmm_err bare_vm_stop(struct bare_vm *vm)
     return do_locked(vm, vmm_life_stop);
 }
 
+/* One whose pause is about to end goes on with it. */
+static enum vmm_err pause(struct vmm_machine *machine)
+{
+    struct bare_vm *vm = machine->life.cookie;
+
+    if (vm->resume) {
+        vm->resume = false;
+        return VMM_OK;
+    }
+    return vmm_life_pause(machine);
+}
+
 enum vmm_err bare_vm_pause(struct bare_vm *vm)
 {
-    return do_locked(vm, vmm_life_pause);
+    return do_locked(vm, pause);
 }
 
 /* vCPUs may still be on their way out of CPUs, for the pause: then it ends a little later. */
