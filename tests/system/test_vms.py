@@ -181,6 +181,17 @@ def test_crashed_again_and_again(run, system, alone):
     assert min(counts(guest.before, "good")) >= 0.4 * alone
 
 
+def test_wakes_on_time_beside_one_that_boots(run, system):
+    """One waits 50 times 1 ms in each window, while memory of another is cleared."""
+    again = 'on_poweroff = "restart"\nrestart_limit = 5'
+    vms = {"awake": keys("count.elf", "wait=1"), "again": keys("count.elf", "count=1", again)}
+    vms["again"] = vms["again"].replace("8M", "512M")
+    guest = run("--icount", system(1, **vms))
+    assert guest.ended() == 0
+    assert len(re.findall("again: starts again", guest.before)) == 5
+    assert min(counts(guest.before, "awake")) >= 35
+
+
 def test_policies(run, system):
     again = keys("count.elf", "count=1", 'on_poweroff = "restart"\nrestart_limit = 2')
     lost = keys("lost.elf", more='on_crash = "hold"')
@@ -189,7 +200,7 @@ def test_policies(run, system):
     guest.expect("lost: is held as it ended")
     said = guest.before
     guest.expect("again: stays off after 2 restarts")
-    assert len(re.findall("counting", said + guest.before)) == 3
+    assert len(re.findall("again: starts again", said + guest.before)) == 2
     command(guest, "list")
     guest.expect(r"again off \(powered off\)")
     guest.expect(r"lost held \(crashed\)")

@@ -79,6 +79,18 @@ static void evict(struct bare_cpu *cpu)
     bare_unlock(&v->vm->lock);
 }
 
+/* With the VM's lock held, which it gives up. A boot has many steps, and no guest is entered
+ * between them: what is pending is taken here, or other VMs would sleep until it is over. */
+static void live(struct bare_cpu *cpu, struct bare_vcpu *v)
+{
+    bare_life_step(v->vm);
+    if (!bare_life_ready(v->vm)) {
+        rest(cpu, v);
+    }
+    bare_unlock(&v->vm->lock);
+    bare_irq(cpu);
+}
+
 /* The vCPU has this CPU. True: it is to be entered. */
 static bool enter(struct bare_cpu *cpu, struct bare_vcpu *v)
 {
@@ -93,11 +105,10 @@ static bool enter(struct bare_cpu *cpu, struct bare_vcpu *v)
     }
     bare_lock(&v->vm->lock);
     if (v == v->vm->vcpu && bare_life_ready(v->vm)) {
-        bare_life_step(v->vm);
-        if (!bare_life_ready(v->vm)) {
-            rest(cpu, v);
-        }
-    } else if (!vmm_vcpu_runs(v->vcpu)) {
+        live(cpu, v);
+        return false;
+    }
+    if (!vmm_vcpu_runs(v->vcpu)) {
         rest(cpu, v);
     } else if (free) {
         if (!v->resident) {
