@@ -15,8 +15,8 @@ struct host_ramdisk {
     struct vmm_block_client client;
 };
 
-/** The disk that `desc` describes, of `desc->ram_size` bytes at `data`, which are zero: what it
- * holds at first is copied there. */
+/** The disk that `desc` describes, of `desc->ram_size` bytes at `data`, which hold what it does at
+ * first: `desc->content`, if there is any, is copied over them. */
 void host_ramdisk_init(struct host_ramdisk *disk, const struct vmm_disk_desc *desc, uint8_t *data);
 
 /** The back end; requests complete within their submission. */

@@ -24,9 +24,24 @@ PATCHED uint64_t vessel_ram7 = 0;
 /** A byte for each of VMM_MAX_VCPUS: the core of the vCPU. 0: all are on the VMM's. */
 PATCHED uint64_t vessel_cores = 0;
 
-/** The VM's disks in memory, one behind the other in the manifest's order; zeroed. */
-PATCHED uint64_t vessel_ramdisks = 0;
-PATCHED uint64_t vessel_ramdisks_size = 0;
+/** The VM's disks in memory, in the manifest's order: zeroed, or filled with what they hold at
+ * first, unless that is in the pack. */
+PATCHED uint64_t vessel_ramdisk0 = 0;
+PATCHED uint64_t vessel_ramdisk0_size = 0;
+PATCHED uint64_t vessel_ramdisk1 = 0;
+PATCHED uint64_t vessel_ramdisk1_size = 0;
+PATCHED uint64_t vessel_ramdisk2 = 0;
+PATCHED uint64_t vessel_ramdisk2_size = 0;
+PATCHED uint64_t vessel_ramdisk3 = 0;
+PATCHED uint64_t vessel_ramdisk3_size = 0;
+PATCHED uint64_t vessel_ramdisk4 = 0;
+PATCHED uint64_t vessel_ramdisk4_size = 0;
+PATCHED uint64_t vessel_ramdisk5 = 0;
+PATCHED uint64_t vessel_ramdisk5_size = 0;
+PATCHED uint64_t vessel_ramdisk6 = 0;
+PATCHED uint64_t vessel_ramdisk6_size = 0;
+PATCHED uint64_t vessel_ramdisk7 = 0;
+PATCHED uint64_t vessel_ramdisk7_size = 0;
 
 /** The board's PL011, and its interrupt's channel; 0 if the guest has it for itself. */
 PATCHED uint64_t vessel_uart = 0;
@@ -66,4 +81,21 @@ uintptr_t mk_ram(size_t index)
     };
 
     return index < VMM_MAX_RAM_REGIONS ? *ram[index] : 0;
+}
+
+struct mk_memory mk_ramdisk(size_t index)
+{
+    static const struct {
+        uint64_t *at, *size;
+    } disk[MK_MAX_RAMDISKS] = {
+        { &vessel_ramdisk0, &vessel_ramdisk0_size }, { &vessel_ramdisk1, &vessel_ramdisk1_size },
+        { &vessel_ramdisk2, &vessel_ramdisk2_size }, { &vessel_ramdisk3, &vessel_ramdisk3_size },
+        { &vessel_ramdisk4, &vessel_ramdisk4_size }, { &vessel_ramdisk5, &vessel_ramdisk5_size },
+        { &vessel_ramdisk6, &vessel_ramdisk6_size }, { &vessel_ramdisk7, &vessel_ramdisk7_size },
+    };
+
+    if (index >= MK_MAX_RAMDISKS) {
+        return (struct mk_memory) { NULL, 0 };
+    }
+    return (struct mk_memory) { (uint8_t *)(uintptr_t)*disk[index].at, *disk[index].size };
 }

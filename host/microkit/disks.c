@@ -7,16 +7,15 @@
 static enum vmm_err use_ram(const struct vmm_disk_desc *desc, struct vmm_block *backend,
                             struct vmm_diag *diag)
 {
+    const struct mk_memory memory = mk_ramdisk(mk.ramdisk_count);
     struct host_ramdisk *disk = &mk.ramdisk[mk.ramdisk_count];
-    uint64_t left = vessel_ramdisks_size - mk.ramdisk_used;
 
-    if (mk.ramdisk_count == VMM_MAX_DEVICES || desc->ram_size > left) {
+    if (memory.at == NULL || desc->ram_size > memory.size) {
         return vmm_fail(diag, VMM_ERR_NO_SPACE,
-                        "disk: %" PRIu64 " bytes, but vessel_ramdisks has %" PRIu64 " left",
-                        desc->ram_size, left);
+                        "disk: %" PRIu64 " bytes, but vessel_ramdisk%zu has %" PRIu64,
+                        desc->ram_size, mk.ramdisk_count, memory.size);
     }
-    host_ramdisk_init(disk, desc, (uint8_t *)(uintptr_t)vessel_ramdisks + mk.ramdisk_used);
-    mk.ramdisk_used += desc->ram_size;
+    host_ramdisk_init(disk, desc, memory.at);
     mk.ramdisk_count++;
     *backend = host_ramdisk_backend(disk);
     return VMM_OK;

@@ -79,6 +79,9 @@ struct mk_event {
     void *cookie;
 };
 
+/** Most disks in memory. */
+#define MK_MAX_RAMDISKS 8u
+
 /** The protection domain's VM. */
 struct mk_vm {
     uint32_t kicked;   /**< Bit n: vCPU n has to be looked at before we rest. */
@@ -90,9 +93,8 @@ struct mk_vm {
     struct mk_vcpu vcpu[VMM_MAX_VCPUS];
     struct mk_event event[MK_MAX_EVENTS];
     size_t event_count;
-    struct host_ramdisk ramdisk[VMM_MAX_DEVICES];
+    struct host_ramdisk ramdisk[MK_MAX_RAMDISKS];
     size_t ramdisk_count;
-    uint64_t ramdisk_used; /**< Bytes of vessel_ramdisks. */
     struct vmm_machine machine;
     _Alignas(VMM_MACHINE_VIRTIO_ALIGN) uint8_t virtio[MK_VIRTIO_SIZE]; /**< Its virtio devices. */
 };
@@ -122,10 +124,14 @@ extern uint64_t vessel_links_channel;
 extern uint64_t vessel_panic_config;
 extern uint64_t vessel_panic;
 extern uint64_t vessel_panic_paddr;
-extern uint64_t vessel_ramdisks;
-extern uint64_t vessel_ramdisks_size;
 /** Where RAM region `index` of the VM is mapped here; 0: nowhere. */
 uintptr_t mk_ram(size_t index);
+struct mk_memory {
+    uint8_t *at;
+    uint64_t size;
+};
+/** Where disk `index` of those in memory is; of size 0: nowhere. */
+struct mk_memory mk_ramdisk(size_t index);
 
 /* console.c */
 /** What a VM is, as its protection domain tells. */

@@ -119,13 +119,34 @@ def test_firmware_has_erased_flash(sandbox: Sandbox, sdk: Path) -> None:
 
 
 def test_disks_in_memory(sandbox: Sandbox, sdk: Path) -> None:
-    assert build(sandbox, VM + 'disk = [{ ram = "4M" }, { ram = "12K" }]\n').status == 0
+    disks = 'disk = [{ ram = "4M" }, { ram = "12K", file = "start.img" }]\n'
+    (sandbox.path / "start.img").write_bytes(b"content" * 100)
+    assert build(sandbox, VM + disks).status == 0
     root = system(sandbox)
-    region = root.find("memory_region[@name='debian_ramdisks']")
-    assert (region.get("size"), region.get("page_size")) == ("0x403000", "0x1000")
-    mapped = root.find("protection_domain/map[@mr='debian_ramdisks']")
-    assert mapped.get("setvar_vaddr") == "vessel_ramdisks"
-    assert mapped.get("setvar_size") == "vessel_ramdisks_size"
+    regions = [root.find(f"memory_region[@name='debian_ramdisk{i}']").attrib for i in range(2)]
+    assert [(region["size"], region["page_size"]) for region in regions] == [
+        ("0x400000", "0x200000"),
+        ("0x3000", "0x1000"),
+    ]
+    assert "prefill_path" not in regions[0]
+    assert (sandbox.path / "out" / regions[1]["prefill_path"]).read_bytes() == b"content" * 100
+    assert b"content" not in (sandbox.path / "out/system.pack").read_bytes()
+    for i in range(2):
+        mapped = root.find(f"protection_domain/map[@mr='debian_ramdisk{i}']")
+        assert mapped.get("setvar_vaddr") == f"vessel_ramdisk{i}"
+        assert mapped.get("setvar_size") == f"vessel_ramdisk{i}_size"
+
+
+@pytest.mark.parametrize(
+    ("size", "message"), [(12289, "is larger than the disk"), (0, "the file is empty")]
+)
+def test_what_a_disk_in_memory_holds_is_checked(
+    sandbox: Sandbox, sdk: Path, size: int, message: str
+) -> None:
+    (sandbox.path / "start.img").write_bytes(bytes(size))
+    done = build(sandbox, VM + 'disk = [{ ram = "12K", file = "start.img" }]\n')
+    assert done.status == 2
+    assert message in done.stderr
 
 
 LAN = f"""[network.lan]

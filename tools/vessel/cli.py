@@ -278,7 +278,7 @@ def build(
     desc = _for_host(desc, host)
     out = files.directory(output)
     with files.replacing(out / PACK, "-o") as packed:
-        pack.write(desc, packed)
+        pack.write(host.packed(desc), packed)
         probe.check(desc, packed)
     image = host.build(desc, out / PACK, out)
     click.echo(f"{tree.shown(image)}: {format_size(image.stat().st_size)}: {_summary(desc)}")
@@ -465,7 +465,7 @@ def run(
     for_session = None if plain else _session(desc, control, for_session)
     with tempfile.TemporaryDirectory(prefix="vessel-") as work:
         packed = Path(work) / "system.pack"
-        pack.write(desc, packed, pack.PLAIN if plain else pack.FRAMES)
+        pack.write(host.packed(desc), packed, pack.PLAIN if plain else pack.FRAMES)
         if dump_dtb is not None:
             _dump_dtb(desc, packed, dump_dtb)
             return

@@ -74,6 +74,10 @@ class Origin:
         return (self.file.parent if self.file else Path()) / value
 
 
+def _empty(disk: schema.Disk) -> schema.Disk:
+    return disk if disk.ram is None else disk.model_copy(update={"file": None})
+
+
 @dataclass(frozen=True)
 class Description:
     """A system description that the schema accepts."""
@@ -84,6 +88,14 @@ class Description:
     def only(self, name: str) -> "Description":
         """The same with the VM `name` alone."""
         vm = {name: links.addressed(self.system, name)}
+        return replace(self, system=self.system.model_copy(update={"vm": vm}))
+
+    def without_contents(self) -> "Description":
+        """The same; disks in memory start empty."""
+        vm = {
+            name: vm.model_copy(update={"disk": [_empty(disk) for disk in vm.disk]})
+            for name, vm in self.system.vm.items()
+        }
         return replace(self, system=self.system.model_copy(update={"vm": vm}))
 
     def with_gic(self, version: int) -> "Description":

@@ -33,6 +33,9 @@ class Host(Protocol):
     def limits(self, description: Description) -> list[Problem]:
         """What of the description this host cannot run today; empty: all of it can."""
 
+    def packed(self, description: Description) -> Description:
+        """What of the description is to be in the pack."""
+
     def qemu_arguments(self, description: Description, pack: Path, machine: Machine) -> list[str]:
         """QEMU's machine and payload. Raises ToolError if a part of the host is not built."""
 

@@ -79,6 +79,10 @@ class Bare:
             *_passed(description),
         ]
 
+    def packed(self, description: Description) -> Description:
+        """All."""
+        return description
+
     def qemu_arguments(self, description: Description, pack: Path, machine: "Machine") -> list[str]:
         """QEMU's machine and payload."""
         gic = next(iter(description.system.vm.values())).gic

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vessel import files, passthrough, tree
+from vessel import files, images, passthrough, tree
 from vessel.description import Description
 from vessel.disks import quote
-from vessel.errors import InputError, Problem, ToolError
+from vessel.errors import InputError, Problem, Reason, ToolError
 from vessel.hosts import networks, sddf_blk, sddf_net, sysdesc
 from vessel.hosts.boards import BOARDS, Board
 from vessel.hosts.sddf import PROGRAMS as SDDF_PROGRAMS
@@ -142,6 +142,7 @@ class Microkit:
         for vm, cores in sysdesc.placement(description, self._cores).items():
             if sysdesc.elsewhere(cores):
                 (out / f"{vm}.cores").write_bytes(bytes(cores))
+        _copy_disks(description, out)
         (out / MANIFEST).write_bytes(outline(description, FRAMES if framed else PLAIN))
         (out / FLASH).write_bytes(b"\xff" * sysdesc.FLASH_SIZE)
         (out / SYSTEM).write_text(sysdesc.write(description, self.board, self._cores, names))
@@ -156,8 +157,11 @@ class Microkit:
         how = "make microkit SDDF=DIR"
         return {name: tree.built(f"{where}/{name}", how) for name in names}
 
-    @staticmethod
-    def _packs(description: Description, pack: Path, out: Path) -> dict[str, str]:
+    def packed(self, description: Description) -> Description:
+        """Disks in memory are filled with their files directly, not from the pack."""
+        return description.without_contents()
+
+    def _packs(self, description: Description, pack: Path, out: Path) -> dict[str, str]:
         """A pack for each VM, with it alone; their names in `out`."""
         names = list(description.system.vm)
         if len(names) == 1:
@@ -165,7 +169,7 @@ class Microkit:
                 shutil.copyfile(pack, out / PACK)
             return {names[0]: PACK}
         for name in names:
-            write(description.only(name), out / f"{name}.pack")
+            write(self.packed(description).only(name), out / f"{name}.pack")
         return {name: f"{name}.pack" for name in names}
 
     def _call(self, tool: Path, out: Path) -> None:
@@ -219,3 +223,17 @@ class Microkit:
             *self._devices(description),
             *(("-icount", "shift=0,sleep=off") if machine.icount else ()),
         ]
+
+
+def _copy_disks(description: Description, out: Path) -> None:
+    """What disks in memory hold at first. Raises InputError."""
+    for name, vm in description.system.vm.items():
+        for i, disk in enumerate(vm.disk):
+            if disk.ram is None or disk.file is None:
+                continue
+            loc = ("vm", name, "disk", i, "file")
+            try:
+                with (out / sysdesc.disk_file(name, i)).open("wb") as copy:
+                    images.copy_disk(description.origin.path(loc, disk.file), copy, disk.ram)
+            except Reason as reason:
+                raise description.origin.error(loc, reason) from None

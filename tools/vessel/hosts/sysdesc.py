@@ -193,15 +193,23 @@ def _pack(d: _Domain, vm: str, file: str) -> None:
     d.map(region, PACK_AT, "r", **symbols)
 
 
+def disk_file(vm: str, number: int) -> str:
+    """What disk `number` of a VM holds at first, if it is in memory."""
+    return f"{vm}_ramdisk{number}.img"
+
+
 def _ramdisks(d: _Domain, name: str, vm: Vm) -> None:
-    """The disks in memory, one behind the other."""
-    size = sum(disk.ram or 0 for disk in vm.disk)
-    if size == 0:
-        return
-    attributes = {"size": hex(size), "page_size": hex(PAGE if size % BLOCK else BLOCK)}
-    disks = d.system.region(f"{name}_ramdisks", f"{name}'s disks in memory.", **attributes)
-    symbols = {"setvar_vaddr": "vessel_ramdisks", "setvar_size": "vessel_ramdisks_size"}
-    d.map(disks, RAMDISKS_AT, "rw", **symbols)
+    """The disks in memory."""
+    at = RAMDISKS_AT
+    disks = [(number, disk, disk.ram) for number, disk in enumerate(vm.disk) if disk.ram]
+    for i, (number, disk, size) in enumerate(disks):
+        attributes = {"size": hex(size), "page_size": hex(PAGE if size % BLOCK else BLOCK)}
+        if disk.file is not None:
+            attributes["prefill_path"] = disk_file(name, number)
+        region = d.system.region(f"{name}_ramdisk{number}", "A disk in memory.", **attributes)
+        symbols = {"setvar_vaddr": f"vessel_ramdisk{i}", "setvar_size": f"vessel_ramdisk{i}_size"}
+        d.map(region, at, "rw", **symbols)
+        at += -(-size // BLOCK) * BLOCK
 
 
 def _time(vm: Vm, slice_us: int) -> dict[str, str]:

@@ -4,7 +4,9 @@
 
 #define DISK_SIZE 8192u
 
-static _Alignas(4096) uint8_t memory[2 * DISK_SIZE];
+extern uint64_t vessel_ramdisk0, vessel_ramdisk0_size, vessel_ramdisk1, vessel_ramdisk1_size;
+
+static _Alignas(4096) uint8_t memory[2][DISK_SIZE];
 
 static struct vmm_block open_disk(const struct vmm_disk_desc *desc)
 {
@@ -18,8 +20,10 @@ static struct vmm_block open_disk(const struct vmm_disk_desc *desc)
 static int setup(void **state)
 {
     memset(memory, 0, sizeof(memory));
-    vessel_ramdisks = (uint64_t)(uintptr_t)memory;
-    vessel_ramdisks_size = sizeof(memory);
+    vessel_ramdisk0 = (uint64_t)(uintptr_t)memory[0];
+    vessel_ramdisk0_size = DISK_SIZE;
+    vessel_ramdisk1 = (uint64_t)(uintptr_t)memory[1];
+    vessel_ramdisk1_size = DISK_SIZE;
     return rig_setup(state);
 }
 
@@ -34,20 +38,40 @@ static void each_has_its_own_part(void **state)
     (void)state;
     assert_int_equal(open_disk(&first).info->capacity, DISK_SIZE / VMM_BLOCK_SECTOR);
     assert_true(open_disk(&second).info->read_only);
-    assert_memory_equal(memory, "one", 4);
-    assert_memory_equal(memory + DISK_SIZE, "two", 4);
+    assert_memory_equal(memory[0], "one", 4);
+    assert_memory_equal(memory[1], "two", 4);
+}
+
+static void what_the_region_was_filled_with_stays(void **state)
+{
+    const struct vmm_disk_desc desc = { .ram_size = DISK_SIZE };
+
+    (void)state;
+    strcpy((char *)memory[0], "filled");
+    open_disk(&desc);
+    assert_memory_equal(memory[0], "filled", 7);
 }
 
 static void there_is_no_more_than_the_region(void **state)
 {
-    const struct vmm_disk_desc desc = { .ram_size = sizeof(memory) };
+    const struct vmm_disk_desc small = { .ram_size = DISK_SIZE };
+    const struct vmm_disk_desc large = { .ram_size = DISK_SIZE + 4096 };
     struct vmm_block backend;
     struct vmm_diag diag;
 
     (void)state;
-    open_disk(&desc);
-    assert_int_equal(mk_disk_open(NULL, &desc, &backend, &diag), VMM_ERR_NO_SPACE);
-    assert_string_equal(diag.text, "disk: 16384 bytes, but vessel_ramdisks has 0 left");
+    open_disk(&small);
+    assert_int_equal(mk_disk_open(NULL, &large, &backend, &diag), VMM_ERR_NO_SPACE);
+    assert_string_equal(diag.text, "disk: 12288 bytes, but vessel_ramdisk1 has 8192");
+    open_disk(&small);
+    assert_int_equal(mk_disk_open(NULL, &small, &backend, &diag), VMM_ERR_NO_SPACE);
+    assert_string_equal(diag.text, "disk: 8192 bytes, but vessel_ramdisk2 has 0");
+}
+
+static void there_are_no_more_than_eight(void **state)
+{
+    (void)state;
+    assert_null(mk_ramdisk(MK_MAX_RAMDISKS).at);
 }
 
 static void without_drivers_there_is_no_other(void **state)
@@ -88,7 +112,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(each_has_its_own_part),
+        T(what_the_region_was_filled_with_stays),
         T(there_is_no_more_than_the_region),
+        T(there_are_no_more_than_eight),
         T(without_drivers_there_is_no_other),
         T(a_notification_is_its_listeners),
     };
