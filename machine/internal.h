@@ -3,6 +3,8 @@
 
 #include <vmm/machine.h>
 
+struct vmm_node;
+
 extern const struct vmm_machine_type vmm_machine_virt;
 
 /** Frequency of the APB clock that the devices' nodes refer to, as QEMU's `virt`. */
@@ -13,8 +15,8 @@ extern const struct vmm_machine_type vmm_machine_virt;
  * @retval VMM_ERR_FORMAT      As vmm_manifest_vm(); also more than VMM_MAX_DEVICES.
  * @retval VMM_ERR_UNSUPPORTED A kind that is not known.
  */
-VMM_MUST_CHECK enum vmm_err vmm_manifest_devices(const struct vmm_manifest *manifest, int node,
-                                                 struct vmm_vm_desc *desc, struct vmm_diag *diag);
+VMM_MUST_CHECK enum vmm_err vmm_manifest_devices(const struct vmm_node *vm,
+                                                 struct vmm_vm_desc *desc);
 
 /** The subnode of a VM's node that is no virtio device. */
 #define VMM_PASSTHROUGH_NODE "passthrough"
@@ -23,16 +25,8 @@ VMM_MUST_CHECK enum vmm_err vmm_manifest_devices(const struct vmm_manifest *mani
  * Read what a VM's node says of passed-through devices.
  * @retval VMM_ERR_FORMAT As vmm_manifest_vm().
  */
-VMM_MUST_CHECK enum vmm_err vmm_manifest_passthrough(const void *fdt, int node,
-                                                     struct vmm_vm_desc *desc,
-                                                     struct vmm_diag *diag);
-
-/**
- * Read which SMCs of a VM go to the firmware.
- * @retval VMM_ERR_FORMAT As vmm_manifest_vm().
- */
-VMM_MUST_CHECK enum vmm_err vmm_manifest_smc(const void *fdt, int node,
-                                             struct vmm_smc_policy *policy, struct vmm_diag *diag);
+VMM_MUST_CHECK enum vmm_err vmm_manifest_passthrough(const struct vmm_node *vm,
+                                                     struct vmm_vm_desc *desc);
 
 /**
  * Connect the interrupts of passed-through devices.
@@ -53,6 +47,7 @@ void vmm_machine_virtio_reset(struct vmm_machine *machine);
 
 /** After that: a back end still uses guest memory, for requests that were in flight. */
 bool vmm_machine_virtio_busy(const struct vmm_machine *machine);
+
 /** A boot begins: vCPUs at reset, nothing of RAM cleared yet. No vCPU executes until it is over. */
 void vmm_machine_boot_begin(struct vmm_machine *machine);
 
@@ -60,6 +55,7 @@ void vmm_machine_boot_begin(struct vmm_machine *machine);
  * the VM (`*started`). Errors as vmm_machine_boot(). */
 VMM_MUST_CHECK enum vmm_err vmm_machine_boot_step(struct vmm_machine *machine, bool *started,
                                                   struct vmm_diag *diag);
+
 /** A PCI function is plugged in. */
 bool vmm_machine_has_pci(const struct vmm_machine *machine);
 

@@ -5,33 +5,28 @@
  */
 #include "internal.h"
 
-#include <string.h>
-
 #include <libfdt.h>
 
-#include <vmm/bits.h>
+#include "manifest_node.h"
 
-enum vmm_err vmm_manifest_passthrough(const void *fdt, int node, struct vmm_vm_desc *desc,
-                                      struct vmm_diag *diag)
+enum vmm_err vmm_manifest_passthrough(const struct vmm_node *vm, struct vmm_vm_desc *desc)
 {
-    int len = 0;
-    const fdt32_t *intid;
+    struct vmm_node node = *vm;
+    struct vmm_prop intids;
 
-    desc->tree = fdt;
-    desc->passthrough = fdt_subnode_offset(fdt, node, VMM_PASSTHROUGH_NODE);
+    desc->tree = vm->manifest->pack.data;
+    desc->passthrough = fdt_subnode_offset(desc->tree, vm->offset, VMM_PASSTHROUGH_NODE);
     if (desc->passthrough < 0) {
         return VMM_OK;
     }
-    intid = fdt_getprop(fdt, desc->passthrough, "interrupts", &len);
-    if (intid == NULL) {
-        return VMM_OK;
+    node.offset = desc->passthrough;
+    intids = vmm_node_find(&node, "interrupts");
+    if (intids.size % sizeof(fdt32_t) != 0 || intids.size > sizeof(desc->forward)) {
+        return vmm_node_bad(&node, intids.name, "has the wrong size");
     }
-    if (len % (int)sizeof(*intid) != 0 || len > VMM_MAX_FORWARDS * (int)sizeof(*intid)) {
-        return vmm_fail(diag, VMM_ERR_FORMAT, "passthrough: \"interrupts\" has the wrong size");
-    }
-    desc->forward_count = (size_t)len / sizeof(*intid);
+    desc->forward_count = intids.size / sizeof(fdt32_t);
     for (size_t i = 0; i < desc->forward_count; i++) {
-        desc->forward[i] = fdt32_ld(&intid[i]);
+        desc->forward[i] = vmm_prop_u32(&intids, i);
     }
     return VMM_OK;
 }

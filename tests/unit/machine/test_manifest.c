@@ -540,7 +540,7 @@ static void test_disks_malformed(void **state)
     set_string(b, disk(b), "partition", "root");
     check_vm(b, "disk@0: \"partition\" has the wrong size");
     set_string(b, disk(b), "partition-name", "");
-    check_vm(b, "disk@0: \"partition-name\" is not one string");
+    check_vm(b, "disk@0: \"partition-name\" is empty");
     assert_int_equal(fdt_setprop(b->pack, disk(b), "partition-name", "ab", 2), 0);
     check_vm(b, "disk@0: \"partition-name\" is not one string");
     set_u32(b, disk(b), "ram-size", 4096);
@@ -555,9 +555,11 @@ static void test_disks_malformed(void **state)
     U64S(b, disk(b), "content", 512, 4096);
     check_vm(b, "disk@0: \"content\" is not aligned to 4 KiB");
     U64S(b, disk(b), "content", 0, 4096);
-    check_vm(b, "disk@0: \"content\" is not aligned to 4 KiB, or not inside");
-    U64S(b, disk(b), "content", 4096, UINT64_MAX);
-    check_vm(b, "disk@0: \"content\" is not aligned to 4 KiB, or not inside");
+    check_vm(b, "disk@0: \"content\" is not inside the pack");
+    U64S(b, disk(b), "content", KERNEL_AT, UINT64_MAX);
+    check_vm(b, "disk@0: \"content\" is not inside the pack");
+    U64S(b, disk(b), "content", KERNEL_AT, 0);
+    check_vm(b, "disk@0: \"content\" is empty");
     U64S(b, disk(b), "content", 4096, 4097);
     check_vm(b, "disk@0: \"content\" is larger than the disk");
 }
