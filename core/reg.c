@@ -2,30 +2,16 @@
 #include <vmm/bits.h>
 #include <vmm/reg.h>
 
-/* The row that covers `off`, or NULL. */
-static const struct vmm_reg *find(const struct vmm_reg_bank *bank, uint64_t off)
+/* Aligned to its size and no wider than the register: so it stays inside one register. */
+static bool is_legal(const struct vmm_reg *r, const struct vmm_mmio *io)
 {
-    const struct vmm_reg *r = bank->reg;
-
-    if (bank->count == 0) {
-        return NULL;
-    }
-    /* The last one of `n` rows from `r` on that does not begin after `off`, if any does not. */
-    for (unsigned n = bank->count; n > 1;) {
-        const struct vmm_reg *mid = r + n / 2;
-
-        r = mid->off <= off ? mid : r;
-        n -= n / 2;
-    }
-    return off - r->off < (uint64_t)r->count * r->width ? r : NULL;
+    return io->offset - r->off < (uint64_t)r->count * r->width && (r->allow & io->size) != 0 &&
+           (io->offset & (io->size - 1u)) == 0;
 }
 
-void vmm_reg_access(const struct vmm_reg_bank *bank, void *dev, struct vmm_mmio *io)
+void vmm_reg_row_access(void *dev, struct vmm_mmio *io, const struct vmm_reg *r)
 {
-    const struct vmm_reg *r = find(bank, io->offset);
-
-    /* Aligned to its size and no wider than the register: so it stays inside one register. */
-    if (r == NULL || (r->allow & io->size) == 0 || (io->offset & (io->size - 1u)) != 0) {
+    if (r == NULL || !is_legal(r, io)) {
         io->value = io->write ? io->value : 0;
         return;
     }

@@ -237,11 +237,6 @@ enum vmm_err vmm_gic_init(struct vmm_gic *gic, struct vmm_vm *vm,
 void vmm_gic_dist_mmio(void *dev, struct vmm_mmio *io)
 {
     struct vmm_gic *gic = dev;
-    struct gic_view view = { gic, NULL };
 
-    if (gic->version->dist_is_banked) {
-        view.cpu = &gic->cpu[io->vcpu->id];
-    }
-    vmm_gic_sync_access(gic, io->vcpu);
-    vmm_reg_access(gic->version->dist, &view, io);
+    gic->version->dist(gic, io);
 }

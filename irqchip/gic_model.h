@@ -28,11 +28,16 @@
 /* GICD_IIDR, GICR_IIDR: product 'V', no JEP106 implementer claimed. */
 #define GIC_IIDR 0x56000000u
 
+/* `dev` of every register hook: a distributor as seen from one access. */
+struct gic_view {
+    struct vmm_gic *gic;
+    struct vmm_gic_cpu *cpu; /* Whose private bank; NULL: bank 0 is RAZ/WI. */
+};
+
 /* What a GIC version is, where it differs from the other. */
 struct vmm_gic_version {
     struct vmm_irqchip_ops ops;
-    const struct vmm_reg_bank *dist;
-    bool dist_is_banked; /* GICD shows the accessing CPU's private interrupts. */
+    void (*dist)(struct vmm_gic *gic, struct vmm_mmio *io); /* An access to GICD. */
     bool sgi_has_source; /* An SGI is pending once per requesting CPU. */
     /* The vCPU that SPI `intid` goes to, or GIC_NOBODY. */
     unsigned (*route)(const struct vmm_gic *gic, unsigned intid);
@@ -40,12 +45,6 @@ struct vmm_gic_version {
 
 extern const struct vmm_gic_version vmm_gic_v2;
 extern const struct vmm_gic_version vmm_gic_v3;
-
-/* `dev` of every register hook: a distributor as seen from one access. */
-struct gic_view {
-    struct vmm_gic *gic;
-    struct vmm_gic_cpu *cpu; /* Whose private bank; NULL: bank 0 is RAZ/WI. */
-};
 
 /* Lowest bit set in `word`, which is not 0. */
 static inline unsigned gic_lowest(uint32_t word)

@@ -189,6 +189,15 @@ static const struct vmm_reg regs[] = {
 const struct vmm_reg_bank vmm_gicv2_dist_bank = { "gicv2-dist", VMM_GICV2_DIST_SIZE,
                                                   ARRAY_SIZE(regs), regs };
 
+/* 4.1.3: it shows the accessing CPU's private interrupts. */
+static void dist_access(struct vmm_gic *gic, struct vmm_mmio *io)
+{
+    struct gic_view view = { gic, &gic->cpu[io->vcpu->id] };
+
+    vmm_gic_sync_access(gic, io->vcpu);
+    vmm_reg_access(&vmm_gicv2_dist_bank, &view, io);
+}
+
 const struct vmm_gic_version vmm_gic_v2 = {
     .ops = {
         .reset = vmm_gic_reset,
@@ -196,8 +205,7 @@ const struct vmm_gic_version vmm_gic_v2 = {
         .flush = vmm_gic_flush,
         .pending = vmm_gic_has_pending,
     },
-    .dist = &vmm_gicv2_dist_bank,
-    .dist_is_banked = true,
+    .dist = dist_access,
     .sgi_has_source = true,
     .route = route,
 };

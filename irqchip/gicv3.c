@@ -250,6 +250,14 @@ const struct vmm_reg_bank vmm_gicv3_dist_bank = { "gicv3-dist", VMM_GICV3_DIST_S
 const struct vmm_reg_bank vmm_gicv3_redist_bank = { "gicv3-redist", VMM_GICV3_REDIST_SIZE,
                                                     ARRAY_SIZE(redist_regs), redist_regs };
 
+static void dist_access(struct vmm_gic *gic, struct vmm_mmio *io)
+{
+    struct gic_view view = { gic, NULL };
+
+    vmm_gic_sync_access(gic, io->vcpu);
+    vmm_reg_access(&vmm_gicv3_dist_bank, &view, io);
+}
+
 const struct vmm_gic_version vmm_gic_v3 = {
     .ops = {
         .reset = vmm_gic_reset,
@@ -258,8 +266,7 @@ const struct vmm_gic_version vmm_gic_v3 = {
         .pending = vmm_gic_has_pending,
         .sysreg = sysreg,
     },
-    .dist = &vmm_gicv3_dist_bank,
-    .dist_is_banked = false,
+    .dist = dist_access,
     .sgi_has_source = false,
     .route = route,
 };

@@ -52,10 +52,29 @@ static inline uint64_t vmm_reg_merge(uint64_t old, uint64_t value, uint64_t mask
 }
 
 /**
- * Perform `io` on a bank: find the register, check the size, mask, call the hook. `size` below
- * `width` selects lanes (little-endian) where `allow` has it; no access reaches past its register.
+ * Perform `io` on the row `r`: check the size, mask, call the hook. RAZ/WI if the row does not
+ * cover the offset, or is NULL.
  */
-void vmm_reg_access(const struct vmm_reg_bank *bank, void *dev, struct vmm_mmio *io);
+void vmm_reg_row_access(void *dev, struct vmm_mmio *io, const struct vmm_reg *r);
+
+/**
+ * Perform `io` on a bank: find the register and access it. `size` below `width` selects lanes
+ * (little-endian) where `allow` has it; no access reaches past its register. Inline: the search in
+ * a table that the compiler sees is a few comparisons in a row.
+ */
+static inline void vmm_reg_access(const struct vmm_reg_bank *bank, void *dev, struct vmm_mmio *io)
+{
+    const struct vmm_reg *r = bank->count > 0 ? bank->reg : NULL;
+
+    /* The last one of `n` rows from `r` on that does not begin after the offset, if any does not.
+     */
+    for (unsigned n = bank->count; n > 1; n -= n / 2) {
+        const struct vmm_reg *mid = r + n / 2;
+
+        r = mid->off <= io->offset ? mid : r;
+    }
+    vmm_reg_row_access(dev, io, r);
+}
 
 /** True if the table is sorted, disjoint, inside the bank and each row within its documented
  * ranges. */
