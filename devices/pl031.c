@@ -42,23 +42,30 @@ static void check_equal(struct vmm_pl031 *rtc)
     }
 }
 
-#define READ(reg, expr)                               \
+/* Where what has happened meanwhile is seen. */
+static struct vmm_pl031 *up_to_date(void *dev)
+{
+    check_match(dev);
+    return dev;
+}
+
+#define READ(reg, rtc_of_dev, expr)                   \
     static uint64_t reg##_read(void *dev, unsigned n) \
     {                                                 \
-        const struct vmm_pl031 *rtc = dev;            \
+        const struct vmm_pl031 *rtc = (rtc_of_dev);   \
         (void)n;                                      \
         return (expr);                                \
     }
-READ(dr, now(rtc))
-READ(mr, rtc->mr)
-READ(lr, rtc->lr)
-READ(imsc, rtc->imsc)
-READ(ris, rtc->ris)
-READ(mis, rtc->ris & rtc->imsc)
+READ(dr, up_to_date(dev), now(rtc))
+READ(mr, dev, rtc->mr)
+READ(lr, dev, rtc->lr)
+READ(imsc, dev, rtc->imsc)
+READ(ris, up_to_date(dev), rtc->ris)
+READ(mis, up_to_date(dev), rtc->ris & rtc->imsc)
 
 static void mr_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
 {
-    struct vmm_pl031 *rtc = dev;
+    struct vmm_pl031 *rtc = up_to_date(dev);
 
     (void)n;
     rtc->mr = (uint32_t)vmm_reg_merge(rtc->mr, value, mask);
@@ -68,7 +75,7 @@ static void mr_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
 /* 3.3.3: the counter goes on from here. */
 static void lr_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
 {
-    struct vmm_pl031 *rtc = dev;
+    struct vmm_pl031 *rtc = up_to_date(dev);
 
     (void)n;
     rtc->lr = (uint32_t)vmm_reg_merge(rtc->lr, value, mask);
@@ -78,7 +85,7 @@ static void lr_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
 
 static void imsc_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
 {
-    struct vmm_pl031 *rtc = dev;
+    struct vmm_pl031 *rtc = up_to_date(dev);
 
     (void)n;
     rtc->imsc = (uint32_t)vmm_reg_merge(rtc->imsc, value, mask);
@@ -87,7 +94,7 @@ static void imsc_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
 
 static void icr_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
 {
-    struct vmm_pl031 *rtc = dev;
+    struct vmm_pl031 *rtc = up_to_date(dev);
 
     (void)n;
     (void)mask;
@@ -136,7 +143,6 @@ void vmm_pl031_reset(struct vmm_pl031 *rtc)
 
 void vmm_pl031_mmio(void *dev, struct vmm_mmio *io)
 {
-    check_match(dev);
     vmm_reg_access(&vmm_pl031_bank, dev, io);
 }
 
