@@ -50,9 +50,11 @@ void vmm_mmio_clear(struct vmm_mmio_map *map)
     map->last = NULL;
 }
 
-static bool contains(const struct vmm_mmio_region *r, uint64_t addr)
+static bool contains(const struct vmm_mmio_region *r, uint64_t addr, uint64_t size)
 {
-    return addr - r->base.v < r->size;
+    uint64_t offset = addr - r->base.v;
+
+    return offset < r->size && size <= r->size - offset;
 }
 
 /* The one that begins before `addr`, or at it; if there is none, the first. */
@@ -71,16 +73,14 @@ bool vmm_mmio_dispatch(struct vmm_mmio_map *map, vmm_gpa_t addr, struct vmm_mmio
     if (r == NULL) {
         return false;
     }
-    if (!contains(r, addr.v)) {
+    if (!contains(r, addr.v, io->size)) {
         r = find(map, addr.v);
+        if (!contains(r, addr.v, io->size)) {
+            return false;
+        }
         map->last = r;
     }
-    uint64_t offset = addr.v - r->base.v;
-
-    if (offset >= r->size || io->size > r->size - offset) {
-        return false;
-    }
-    io->offset = offset;
+    io->offset = addr.v - r->base.v;
     r->fn(r->dev, io);
     return true;
 }

@@ -32,6 +32,7 @@
 #define ISS_FSC BITS(5, 0)
 #define FSC_TRANSLATION 0x04u /* Level 0; levels 1..3 follow. */
 #define FSC_LEVEL 0x03u
+#define ISS_FSC_KIND (ISS_FSC & ~(uint64_t)FSC_LEVEL)
 #define FSC_EXTERNAL 0x10u
 #define FSC_EXTERNAL_WALK 0x14u /* Level 0; levels 1..3 follow. */
 #define FSC_ALIGNMENT 0x21u
@@ -90,7 +91,7 @@ VMM_NOINLINE void vmm_a64_advance_pstate(struct vmm_vcpu *vcpu, uint64_t pstate)
 static inline void vmm_a64_advance(struct vmm_vcpu *vcpu, uint64_t esr)
 {
     uint64_t pstate = vmm_host_reg_read(vcpu, VMM_REG_PSTATE);
-    unsigned length = (esr & ESR_IL) != 0 ? 4 : 2;
+    uint64_t length = 2 + 2 * FIELD_GET(ESR_IL, esr); /* Bytes. */
 
     vmm_host_reg_write(vcpu, VMM_REG_PC, vmm_host_reg_read(vcpu, VMM_REG_PC) + length);
     if ((pstate & (PSTATE_SS | PSTATE_AARCH32 | PSTATE_BTYPE)) != 0) {
@@ -110,6 +111,17 @@ void vmm_a64_inject_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit, un
 
 /* abort.c */
 
+/** A load or store, decoded by the CPU, of an address without memory. */
+static inline bool vmm_a64_is_access(uint64_t esr)
+{
+    uint64_t mask = ESR_EC | ISS_ISV | ISS_S1PTW | ISS_FSC_KIND;
+
+    return (esr & mask) == (FIELD_PREP(ESR_EC, ESR_EC_DABT_LOWER) | ISS_ISV | FSC_TRANSLATION);
+}
+
+/** One that vmm_a64_is_access(). */
+void vmm_a64_access(struct vmm_vcpu *vcpu, const struct vmm_exit *exit);
+/** Any other data abort. */
 void vmm_a64_data_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit);
 void vmm_a64_insn_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit);
 

@@ -8,11 +8,9 @@
 
 #include "a64.h"
 
-#define FSC_KIND (ISS_FSC & ~(uint64_t)FSC_LEVEL)
-
 static bool is_translation_fault(uint64_t esr)
 {
-    return (esr & FSC_KIND) == FSC_TRANSLATION;
+    return (esr & ISS_FSC_KIND) == FSC_TRANSLATION;
 }
 
 static const char *direction(const struct vmm_exit *exit)
@@ -78,27 +76,37 @@ static void no_syndrome(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
 }
 
 /* What a load puts into its register: extended from the access to Wt or Xt. */
-static uint64_t load_result(uint64_t esr, unsigned size, uint64_t value)
+static uint64_t load_result(uint64_t esr, const struct vmm_mmio *io)
 {
-    value &= vmm_bytes_mask(size);
+    uint64_t value = io->value & vmm_bytes_mask(io->size);
+
     if ((esr & ISS_SSE) != 0) {
-        uint64_t sign = BIT(8 * size - 1);
+        uint64_t sign = BIT(8 * io->size - 1);
 
         value = (value ^ sign) - sign;
     }
     return (esr & ISS_SF) != 0 ? value : value & UINT32_MAX;
 }
 
-/* A decoded load or store, aligned to its size. */
-static void emulate(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
+static unsigned srt(const struct vmm_exit *exit)
 {
-    uint64_t esr = exit->esr;
-    unsigned rt = (unsigned)FIELD_GET(ISS_SRT, esr);
-    uint8_t size = (uint8_t)(1u << FIELD_GET(ISS_SAS, esr));
-    struct vmm_mmio io = { .vcpu = vcpu, .size = size, .write = (esr & ISS_WNR) != 0 };
+    return (unsigned)FIELD_GET(ISS_SRT, exit->esr);
+}
 
+void vmm_a64_access(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
+{
+    struct vmm_mmio io = {
+        .vcpu = vcpu,
+        .size = (uint8_t)(1u << FIELD_GET(ISS_SAS, exit->esr)),
+        .write = (exit->esr & ISS_WNR) != 0,
+    };
+
+    if ((exit->ipa & (io.size - 1u)) != 0) {
+        vmm_a64_inject_abort(vcpu, exit, FSC_ALIGNMENT);
+        return;
+    }
     if (io.write) {
-        io.value = vmm_a64_x_read(vcpu, rt) & vmm_bytes_mask(size);
+        io.value = vmm_a64_x_read(vcpu, srt(exit)) & vmm_bytes_mask(io.size);
     }
     if (!vmm_mmio_dispatch(&vcpu->vm->mmio, VMM_GPA(exit->ipa), &io)) {
         external_abort(vcpu, exit, "nothing is there");
@@ -108,13 +116,12 @@ static void emulate(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
         return;
     }
     if (!io.write) {
-        vmm_a64_x_write(vcpu, rt, load_result(esr, size, io.value));
+        vmm_a64_x_write(vcpu, srt(exit), load_result(exit->esr, &io));
     }
-    vmm_a64_advance(vcpu, esr);
+    vmm_a64_advance(vcpu, exit->esr);
 }
 
-/* Not a decoded access to an address without memory. */
-static VMM_NOINLINE void other_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
+void vmm_a64_data_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
 {
     uint64_t esr = exit->esr;
 
@@ -127,19 +134,6 @@ static VMM_NOINLINE void other_abort(struct vmm_vcpu *vcpu, const struct vmm_exi
         vmm_a64_advance(vcpu, esr);
     } else {
         no_syndrome(vcpu, exit);
-    }
-}
-
-void vmm_a64_data_abort(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
-{
-    uint64_t esr = exit->esr;
-
-    if ((esr & (ISS_ISV | ISS_S1PTW | FSC_KIND)) != (ISS_ISV | FSC_TRANSLATION)) {
-        other_abort(vcpu, exit);
-    } else if ((exit->ipa & ((1u << FIELD_GET(ISS_SAS, esr)) - 1)) != 0) {
-        vmm_a64_inject_abort(vcpu, exit, FSC_ALIGNMENT);
-    } else {
-        emulate(vcpu, exit);
     }
 }
 

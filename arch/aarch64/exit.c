@@ -63,8 +63,7 @@ static const struct ec_row ec_table[EC_COUNT] = {
     [0x1b] = { "TSTART", NULL, VMM_EVENT_FAULT },
     [0x1d] = { "SME", NULL, VMM_EVENT_FAULT },
     [0x20] = { "an instruction abort", vmm_a64_insn_abort, VMM_EVENT_FAULT },
-    /* The most frequent one is not called by its row, but so that it can be inlined. */
-    [0x24] = { "a data abort", NULL, VMM_EVENT_MMIO },
+    [0x24] = { "a data abort", vmm_a64_data_abort, VMM_EVENT_MMIO },
     [0x27] = { "a memory copy or set instruction", NULL, VMM_EVENT_FAULT },
     [0x30] = { "a hardware breakpoint", NULL, VMM_EVENT_FAULT },
     [0x32] = { "a software step", vmm_a64_software_step, VMM_EVENT_FAULT },
@@ -88,23 +87,32 @@ const char *vmm_arch_exit_name(uint64_t code)
     return name != NULL ? name : "a reserved exception class";
 }
 
-void vmm_arch_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
+static VMM_NOINLINE void other_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
 {
     unsigned ec = (unsigned)FIELD_GET(ESR_EC, exit->esr);
     const struct ec_row *row = &ec_table[ec];
 
     vcpu->stats.event[row->event]++;
+    if (row->handle != NULL) {
+        row->handle(vcpu, exit);
+    } else {
+        undefined(vcpu, ec, vmm_arch_exit_name(exit->esr));
+    }
+}
+
+void vmm_arch_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
+{
     vmm_trace_add(&vcpu->trace, &(struct vmm_trace_entry) {
                                     .when = vcpu->stats.since,
                                     .pc = vmm_host_reg_read(vcpu, VMM_REG_PC),
                                     .code = exit->esr,
                                     .address = exit->ipa,
                                 });
-    if (ec == ESR_EC_DABT_LOWER) {
-        vmm_a64_data_abort(vcpu, exit);
-    } else if (row->handle != NULL) {
-        row->handle(vcpu, exit);
+    /* The most frequent one is not called by its row, but so that it can be inlined. */
+    if (vmm_a64_is_access(exit->esr)) {
+        vcpu->stats.event[VMM_EVENT_MMIO]++;
+        vmm_a64_access(vcpu, exit);
     } else {
-        undefined(vcpu, ec, vmm_arch_exit_name(exit->esr));
+        other_exit(vcpu, exit);
     }
 }
