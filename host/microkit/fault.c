@@ -25,33 +25,36 @@
 #define XZR 31u
 #define CALL_ARGUMENTS 4u /* x0..x3: what PSCI and SMCCC's own functions take. */
 
-/* What an exit may need of the thread at most, by one read; see need() in regs.c. */
-static void expect_x(struct mk_vcpu *v, unsigned n)
+/* Words of the thread that an exit may need whose instruction has register `n`: PC and PSTATE to
+ * step over it, and those up to the register. */
+static inline unsigned words_for_x(uint64_t n)
 {
-    unsigned words = n == XZR ? 0 : mk_regs_word_of_x(n) + 1;
-
-    if (words > v->fetch_least) {
-        v->fetch_least = words;
-    }
+    return 1 + (n == XZR ? MK_WORD_SPSR : mk_regs_word_of_x((unsigned)n));
 }
 
-static void vm_fault(struct mk_vcpu *v)
+/* The address of a fetch is that of the instruction. */
+static void no_access(struct mk_vcpu *v, struct vmm_exit *e)
 {
     seL4_Word ip = seL4_GetMR(seL4_VMFault_IP);
-    bool fetch = seL4_GetMR(seL4_VMFault_PrefetchFault) != 0;
-    const struct vmm_exit e = {
+
+    e->far_unknown = seL4_GetMR(seL4_VMFault_PrefetchFault) == 0;
+    e->far = e->far_unknown ? 0 : ip;
+    v->word[MK_WORD_PC] = ip;
+    v->known = MK_WORD_PC + 1;
+}
+
+static VMM_NOINLINE void vm_fault(struct mk_vcpu *v)
+{
+    struct vmm_exit e = {
         .esr = seL4_GetMR(seL4_VMFault_FSR),
-        .far = fetch ? ip : 0,
-        .far_unknown = !fetch,
+        .far_unknown = true,
         .ipa = seL4_GetMR(seL4_VMFault_Addr),
     };
 
-    if (!fetch && (e.esr & ISS_ISV) != 0) {
-        expect_x(v, (unsigned)FIELD_GET(ISS_SRT, e.esr));
-        mk_regs_read(v);
+    if ((e.esr & ISS_ISV) != 0) {
+        mk_regs_read(v, words_for_x(FIELD_GET(ISS_SRT, e.esr)));
     } else {
-        v->word[MK_WORD_PC] = ip;
-        v->known = MK_WORD_PC + 1;
+        no_access(v, &e);
     }
     vmm_vcpu_exit(v->vcpu, &e);
 }
@@ -62,12 +65,13 @@ static void vcpu_fault(struct mk_vcpu *v)
 
     switch (FIELD_GET(ESR_EC, e.esr)) {
     case EC_SYSREG:
-        expect_x(v, (unsigned)FIELD_GET(ISS_SYSREG_RT, e.esr));
+        v->fetch_least = words_for_x(FIELD_GET(ISS_SYSREG_RT, e.esr));
         break;
     case EC_SMC64:
-        expect_x(v, CALL_ARGUMENTS - 1);
+        v->fetch_least = words_for_x(CALL_ARGUMENTS - 1);
         break;
     default:
+        v->fetch_least = words_for_x(XZR);
         break;
     }
     vmm_vcpu_exit(v->vcpu, &e);
@@ -104,7 +108,7 @@ static void user_exception(struct mk_vcpu *v)
     vmm_vcpu_exit(v->vcpu, &e);
 }
 
-static void vppi_event(struct mk_vcpu *v)
+static VMM_NOINLINE void vppi_event(struct mk_vcpu *v)
 {
     uint32_t intid = (uint32_t)seL4_GetMR(seL4_VPPIEvent_IRQ);
 
@@ -115,7 +119,7 @@ static void vppi_event(struct mk_vcpu *v)
     }
 }
 
-static void maintenance(struct mk_vcpu *v)
+static VMM_NOINLINE void maintenance(struct mk_vcpu *v)
 {
     mk_lr_freed(v, seL4_GetMR(seL4_VGICMaintenance_IDX));
     vmm_vcpu_maintenance(v->vcpu);
@@ -146,7 +150,6 @@ void mk_fault(struct mk_vcpu *v, seL4_Word label)
 {
     v->thread = MK_FAULTED;
     v->fault = label;
-    v->fetch_least = MK_WORD_SPSR + 1; /* PC and PSTATE: to step over the instruction. */
     /* The frequent ones. */
     if (label == seL4_Fault_VMFault) {
         vm_fault(v);

@@ -45,22 +45,22 @@ enum mk_saving {
 struct mk_vcpu {
     struct vmm_vcpu *vcpu;
     microkit_child child;
+    seL4_Word fault; /**< Label of the fault that is being handled. */
     enum mk_thread thread;
-    seL4_Word fault;              /**< Label of the fault that is being handled. */
-    unsigned fetch_least;         /**< The next fetch reads at least so many words. */
     unsigned known;               /**< So many words are the thread's, from the first on. */
     unsigned dirty;               /**< So many of them are to be written back. */
+    unsigned fetch_least;         /**< The next fetch reads at least so many words. */
     seL4_Word word[MK_WORDS + 7]; /**< Some room for copies by eight. */
     uint32_t lr_busy;             /**< Bit n: the kernel's list register n holds an interrupt. */
     uint8_t lr[VMM_LR_MAX];       /**< The kernel's number of each that the model has. */
     unsigned lr_count;            /**< How many the model has. */
     uint32_t vtimer_lr;           /**< Bit n: that in the kernel's n is the virtual timer's. */
     bool vtimer_masked;  /**< seL4 masked the virtual timer's interrupt until we acknowledge. */
+    bool elsewhere;      /**< It runs on another core than we. */
+    bool saved;          /**< Until it executes, its registers of EL1 can be read and written. */
     bool cntv_ctl_known; /**< The next is CNTV_CTL_EL0 as it is, until the guest executes. */
     seL4_Word cntv_ctl;
-    bool elsewhere; /**< It runs on another core than we. */
     enum mk_saving saving;
-    bool saved;        /**< Until it executes, its registers of EL1 can be read and written. */
     bool reset;        /**< Its reset has to be done to them once more, when they are saved. */
     uint64_t deadline; /**< Of vmm_host_timer_set(). */
     uint64_t wake;     /**< When the virtual timer of a vCPU that waits fires. */
@@ -227,8 +227,8 @@ void mk_regs_vtimer_fired(struct mk_vcpu *v);
 /** The guest is done with the virtual timer's interrupt: until it executes, the line is taken to be
  * low. If it is not, the interrupt fires again as soon as it is acknowledged. */
 void mk_regs_vtimer_done(struct mk_vcpu *v);
-/** Read all that the exit is expected to need. */
-void mk_regs_read(struct mk_vcpu *v);
+/** Read the first `n` words of a thread of which nothing is known. */
+void mk_regs_read(struct mk_vcpu *v, unsigned n);
 /** The vCPU executes, or has executed: nothing is known of its registers. */
 void mk_regs_forget(struct mk_vcpu *v);
 /** Put what changed into the message of the reply to the fault, which is about to be sent, or write

@@ -85,17 +85,14 @@ static inline void copy_four(seL4_Word *to, const seL4_Word *from)
     to[3] = d;
 }
 
-/* By eight, each pair of words at once; both have room for seven more than `n`, which is not 0. */
-static void copy(seL4_Word *to, const seL4_Word *from, unsigned n)
+/* By eight, each pair of words at once; both have room for seven more than `n`. */
+static inline void copy(seL4_Word *to, const seL4_Word *from, unsigned n)
 {
-    const seL4_Word *end = from + n;
-
-    do {
+    for (const seL4_Word *end = from + n; from < end; from += 8) {
         copy_four(to, from);
         copy_four(to + 4, from + 4);
-        from += 8;
         to += 8;
-    } while (from < end);
+    }
 }
 
 /* The first `n` words of the thread: IN_REGISTERS of them to `in`, the others are in the message.
@@ -117,24 +114,30 @@ static VMM_NOINLINE void fetch_others(struct mk_vcpu *v, unsigned n)
     const seL4_Word *msg = seL4_GetIPCBuffer()->msg;
     seL4_Word in[IN_REGISTERS];
 
+    v->known = n;
     read_registers(v, n, in);
     for (unsigned i = v->dirty; i < n; i++) {
         v->word[i] = i < IN_REGISTERS ? in[i] : msg[i];
     }
 }
 
-static VMM_NOINLINE void fetch(struct mk_vcpu *v, unsigned n)
+void mk_regs_read(struct mk_vcpu *v, unsigned n)
 {
     const seL4_Word *msg = seL4_GetIPCBuffer()->msg;
 
     v->known = n;
-    if (v->dirty != 0) {
-        fetch_others(v, n);
-        return;
-    }
     read_registers(v, n, v->word);
     if (n > IN_REGISTERS) {
         copy(&v->word[IN_REGISTERS], &msg[IN_REGISTERS], n - IN_REGISTERS);
+    }
+}
+
+static VMM_NOINLINE void fetch(struct mk_vcpu *v, unsigned n)
+{
+    if (v->dirty != 0) {
+        fetch_others(v, n);
+    } else {
+        mk_regs_read(v, n);
     }
 }
 
@@ -143,11 +146,6 @@ static void need(struct mk_vcpu *v, unsigned n)
     if (v->known < n) {
         fetch(v, n > v->fetch_least ? n : v->fetch_least);
     }
-}
-
-void mk_regs_read(struct mk_vcpu *v)
-{
-    fetch(v, v->fetch_least);
 }
 
 static seL4_Word read_word(struct mk_vcpu *v, unsigned n)
@@ -220,14 +218,18 @@ static seL4_Word read_cntv_ctl(struct mk_vcpu *v)
     return v->cntv_ctl;
 }
 
-/* As mk_invoke(): sent, not called. */
+/* As mk_invoke(): sent, not called. Behind the header there is room for two words in registers. */
 static VMM_NOINLINE void write_back(struct mk_vcpu *v, unsigned n, seL4_Word flags)
 {
-    const unsigned in_registers = IN_REGISTERS - HEADER;
+    seL4_Word *msg = &seL4_GetIPCBuffer()->msg[HEADER];
     seL4_Word count = n;
 
-    if (n > in_registers) {
-        copy(&seL4_GetIPCBuffer()->msg[IN_REGISTERS], &v->word[in_registers], n - in_registers);
+    if (n > IN_REGISTERS - HEADER) {
+        msg[2] = v->word[2];
+        msg[3] = v->word[3];
+    }
+    if (n > IN_REGISTERS) {
+        copy(&msg[4], &v->word[4], n - 4);
     }
     seL4_SendWithMRs(tcb(v), seL4_MessageInfo_new(TCBWriteRegisters, 0, 0, n + HEADER), &flags,
                      &count, &v->word[0], &v->word[1]);

@@ -110,24 +110,25 @@ static VMM_NOINLINE void live(void)
     }
 }
 
-/* Nobody else has to be looked at. */
-static bool goes_on(const struct mk_vcpu *v)
+/* Nobody has to be looked at: whoever pauses the VM kicks, and who waits for a saver is kicked. */
+static bool goes_on(const struct vmm_vcpu *vcpu)
 {
-    return vmm_vcpu_runs(v->vcpu) && !v->vcpu->flush_needed && mk.kicked == 0 &&
-           v->saving == MK_SAVING_NOT;
+    return vcpu->state == VMM_VCPU_RUNNING && !vcpu->flush_needed && mk.kicked == 0;
 }
 
 void mk_run_after_fault(struct mk_vcpu *v)
 {
-    if (v->vcpu->state == VMM_VCPU_RUNNING) {
-        vmm_vcpu_prepare(v->vcpu);
+    struct vmm_vcpu *vcpu = v->vcpu;
+
+    if (vcpu->state == VMM_VCPU_RUNNING) {
+        vmm_vcpu_prepare(vcpu);
     }
-    if (goes_on(v)) {
+    if (goes_on(vcpu)) {
         reply(mk_regs_reply(v));
         v->thread = MK_GUEST;
         mk_regs_forget(v);
     } else {
-        mk.kicked |= UINT32_C(1) << v->vcpu->id;
+        mk.kicked |= UINT32_C(1) << vcpu->id;
         mk_run();
     }
 }

@@ -53,6 +53,7 @@ bool vmm_host_regs_ready(struct vmm_vcpu *vcpu)
         return true;
     }
     want(v);
+    vmm_host_vcpu_kick(vcpu);
     return false;
 }
 
