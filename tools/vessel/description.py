@@ -127,7 +127,7 @@ def _did_you_mean(word: str, known: Iterable[str]) -> str:
     return "known: " + ", ".join(known)
 
 
-def _choices(context: Mapping[str, Any]) -> list[str]:
+def _choices(context: Mapping[str, Any]) -> list[tuple[str, str]]:
     return re.findall(r"'([^']*)'|\b(\d+)\b", context["expected"])
 
 
@@ -255,11 +255,12 @@ def _parse(file: Path) -> dict[str, Any]:
 def _override(table: dict[str, Any], origin: Origin, options: Mapping[str, Any]) -> None:
     """Put the options of the command line into the description's one VM."""
     vms = table.get("vm")
-    if not isinstance(vms, dict) or len(vms) != 1 or not isinstance(*vms.values(), dict):
+    vm = next(iter(vms.values()), None) if isinstance(vms, dict) and len(vms) == 1 else None
+    if not isinstance(vm, dict):
         names = ", ".join(OPTIONS[key] for key in options)
         problem = Problem(origin.where(("vm",)), f"{names}: needs a description of exactly one VM")
         raise InputError([problem])
-    next(iter(vms.values())).update(options)
+    vm.update(options)
 
 
 def _connect(table: dict[str, Any], choice: str) -> list[dict[str, str]]:

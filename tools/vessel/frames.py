@@ -35,7 +35,8 @@ class Frame:
 def encode(frame: Frame) -> bytes:
     """A frame as it goes over the line; at most MAX_DATA bytes of data."""
     header = bytes((frame.kind, frame.vm, len(frame.data)))
-    return cobs.encode(header + frame.data) + b"\0"
+    encoded: bytes = cobs.encode(header + frame.data)
+    return encoded + b"\0"
 
 
 def _decode(wire: bytes) -> Frame | None:

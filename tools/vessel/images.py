@@ -58,7 +58,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
             yield bar
 
 
-def _copy(source: IO[bytes], out: BinaryIO, limit: int, shown: str) -> int | None:
+def _copy(source: IO[bytes] | gzip.GzipFile, out: BinaryIO, limit: int, shown: str) -> int | None:
     """Copy all of `source`, return its size; None if that is more than `limit`."""
     total = 0
     while True:

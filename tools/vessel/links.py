@@ -48,8 +48,8 @@ def _problems(system: System, error: Error) -> Iterator[Problem]:
     for loc, card, mac in cards(system):
         try:
             _check_network(system, card)
-        except Reason as reason:
-            yield from error((*loc, "network"), reason).problems
+        except Reason as why:
+            yield from error((*loc, "network"), why).problems
         unique.append(((*loc, "mac"), mac))
     unique += [(("vm", n, "vsock", "cid"), v.vsock.cid) for n, v in system.vm.items() if v.vsock]
     for loc, value in unique:

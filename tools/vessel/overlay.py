@@ -17,7 +17,7 @@ DTC_TIMEOUT_S = 60
 
 
 def _compiled(path: Path, shown: str) -> bytes:
-    command = ["dtc", "-q", "-I", "dts", "-O", "dtb", path]
+    command: list[str | Path] = ["dtc", "-q", "-I", "dts", "-O", "dtb", path]
     try:
         done = subprocess.run(
             command,

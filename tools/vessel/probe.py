@@ -104,4 +104,4 @@ def check(description: Description, pack: Path, dtb: Path | None = None) -> None
         for use in disk.uses:
             if use.disk.partition is not None and disk.format == "raw":
                 _check_partition(description, use)
-    _judge(description, *_run(pack, *(["--dtb", dtb] if dtb else [])))
+    _judge(description, *_run(pack, *(("--dtb", dtb) if dtb else ())))

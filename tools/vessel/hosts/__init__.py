@@ -26,9 +26,17 @@ class Machine:
 class Host(Protocol):
     """What a host owes the tool."""
 
-    name: str
-    gic: int  # The version that a VM has which says nothing of it.
-    debugger: bool  # It serves GDB.
+    @property
+    def name(self) -> str:
+        """What --host calls it."""
+
+    @property
+    def gic(self) -> int:
+        """The version that a VM has which says nothing of it."""
+
+    @property
+    def debugger(self) -> bool:
+        """Whether it serves GDB."""
 
     def limits(self, description: Description) -> list[Problem]:
         """What of the description this host cannot run today; empty: all of it can."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vessel import disks, tree
+from vessel import disks, tree, uplinks
 from vessel.description import Description
 from vessel.errors import Problem
 from vessel.schema import MAX_CPUS, MIB, format_size
@@ -46,23 +46,6 @@ def _cpus(description: Description) -> int:
     return system.host.cpus or min(MAX_CPUS, sum(vm.cpus for vm in system.vm.values()))
 
 
-def forward(rule: str) -> str:
-    """A port forward as QEMU writes it; only this machine may use it."""
-    host, *address, guest = rule.split(":")
-    return f"hostfwd=tcp:127.0.0.1:{host}-{''.join(address)}:{guest}"
-
-
-def _uplinks(description: Description) -> list[str]:
-    """QEMU's networks: a card for each, in the last places for virtio devices downwards."""
-    networks = description.system.network.values()
-    arguments = []
-    for n, network in enumerate(n for n in networks if n.uplink is not None):
-        netdev = ",".join(["user", f"id=net{n}", *map(forward, network.forward)])
-        bus = f"virtio-mmio-bus.{VIRTIO_PLACES - 1 - n}"
-        arguments += ["-netdev", netdev, "-device", f"virtio-net-device,netdev=net{n},bus={bus}"]
-    return arguments and [*("-global", "virtio-mmio.force-legacy=false"), *arguments]
-
-
 class Bare:
     """Runs all VMs; virtual CPUs that are not pinned share the CPUs."""
 
@@ -92,7 +75,6 @@ class Bare:
             *("-machine", f"virt,virtualization=on,gic-version={gic}"),
             *("-cpu", machine.cpu, "-smp", str(_cpus(description)), "-m", f"{memory // MIB}M"),
             *("-kernel", str(tree.built(IMAGE)), "-device", loader),
-            *_uplinks(description),
             *_devices(description),
             *(("-icount", "shift=0,sleep=off") if machine.icount else ()),
         ]
@@ -135,8 +117,9 @@ def _memories(description: Description) -> Iterator[Problem]:
 
 
 def _devices(description: Description) -> list[str]:
-    """What the host's drivers use."""
-    devices = disks.qemu_arguments(disks.plan(description))
+    """What the host's drivers use. Network cards are in the last places, downwards."""
+    devices = uplinks.qemu_arguments(description, lambda n: VIRTIO_PLACES - 1 - n)
+    devices += disks.qemu_arguments(disks.plan(description))
     if any(vm.rng for vm in description.system.vm.values()):
         devices += ["-device", "virtio-rng-device"]
     # Only with this has QEMU the registers of virtio 1.

@@ -39,6 +39,12 @@ class Board:
     qemu: tuple[str, ...] | None = None
     qemu_cpu: str = ""
 
+    def window(self, number: int) -> tuple[int, int]:
+        """Address and interrupt of a virtio device, on a board that has some."""
+        if self.virtio is None or self.virtio.irq is None:
+            raise AssertionError("limits() of who needs one asks for it")
+        return self.virtio.base + number * self.virtio.size, self.virtio.irq + number
+
 
 BOARDS = {
     # hw/arm/virt.c of QEMU; the kernel is built for 2 GiB and for Cortex-A53.

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vessel import files, images, passthrough, tree
+from vessel import images, passthrough, tree, uplinks
 from vessel.description import Description
 from vessel.disks import quote
 from vessel.errors import InputError, Problem, Reason, ToolError
-from vessel.hosts import networks, sddf_blk, sddf_net, sysdesc
+from vessel.hosts import guests, networks, sddf_blk, sddf_net, services, sysdesc
 from vessel.hosts.boards import BOARDS, Board
+from vessel.hosts.domains import FLASH, MANIFEST, PROGRAMS, VMM, Parts
 from vessel.hosts.sddf import PROGRAMS as SDDF_PROGRAMS
 from vessel.hosts.sddf import configure
-from vessel.hosts.sysdesc import Files
 from vessel.pack import FRAMES, PLAIN, outline, write
 
 if TYPE_CHECKING:
@@ -25,11 +25,6 @@ if TYPE_CHECKING:
 CONFIGS = ("debug", "release", "smp-debug", "smp-release")
 IMAGE = "loader.img"
 PACK = "system.pack"
-VMM, MUX, TIMER, ENTROPY, SWITCH = PROGRAMS = tuple(
-    f"vessel-{name}.elf" for name in ("vmm", "mux", "timer", "entropy", "switch")
-)
-MANIFEST = "system.manifest"
-FLASH = "flash.bin"
 SYSTEM = "system.xml"
 REPORT = "report.txt"
 TOOL_TIMEOUT_S = 600
@@ -133,19 +128,19 @@ class Microkit:
         stores = self._stores(description)
         if stores.stores:
             stores.configure(self._sddf_programs(sddf_blk.PROGRAMS), out)
-        uplinks = sddf_net.uplinks(description, self.board)
-        if uplinks:
-            sddf_net.configure(uplinks, self._sddf_programs(sddf_net.PROGRAMS), out)
-        programs = (VMM, MUX, TIMER, ENTROPY, SWITCH)
+        if found := sddf_net.uplinks(description, self.board):
+            sddf_net.configure(found, self._sddf_programs(sddf_net.PROGRAMS), out)
+        vmms = {vm: f"{vm}_{sddf_blk.VMM}" if vm in stores.vms else VMM for vm in packs}
         shared = framed or self.sddf or len(packs) > 1
-        names = Files(packs, MANIFEST, FLASH, *programs, self.sddf, shared, stores)
-        for vm, cores in sysdesc.placement(description, self._cores).items():
-            if sysdesc.elsewhere(cores):
+        parts = Parts(packs, vmms, self.sddf, shared)
+        for vm, cores in guests.placement(description, self._cores).items():
+            if guests.elsewhere(cores):
                 (out / f"{vm}.cores").write_bytes(bytes(cores))
         _copy_disks(description, out)
         (out / MANIFEST).write_bytes(outline(description, FRAMES if framed else PLAIN))
-        (out / FLASH).write_bytes(b"\xff" * sysdesc.FLASH_SIZE)
-        (out / SYSTEM).write_text(sysdesc.write(description, self.board, self._cores, names))
+        (out / FLASH).write_bytes(b"\xff" * guests.FLASH_SIZE)
+        text = sysdesc.write(description, self.board, self._cores, parts, stores)
+        (out / SYSTEM).write_text(text)
         self._call(tool, out)
         return out / IMAGE
 
@@ -173,7 +168,7 @@ class Microkit:
         return {name: f"{name}.pack" for name in names}
 
     def _call(self, tool: Path, out: Path) -> None:
-        command = [
+        command: list[str | Path] = [
             *(tool, out / SYSTEM, "--search-path", out),
             *("--board", self.board_name, "--config", self.config),
             *("-o", out / IMAGE, "-r", out / REPORT),
@@ -203,16 +198,17 @@ class Microkit:
     def _devices(self, description: Description) -> list[str]:
         """What drivers of ours and of sDDF use."""
         devices = self._stores(description).qemu_arguments(description)
-        devices += sddf_net.qemu_arguments(description)
+        devices += uplinks.qemu_arguments(description, lambda n: sddf_net.FIRST_WINDOW + n)
         if any(vm.rng for vm in description.system.vm.values()):
-            place = f"virtio-mmio-bus.{sysdesc.ENTROPY_WINDOW}"
+            place = f"virtio-mmio-bus.{services.ENTROPY_WINDOW}"
             devices += ["-device", f"virtio-rng-device,bus={place}"]
         # Only with this has QEMU the registers of virtio 1.
         return ["-global", "virtio-mmio.force-legacy=false", *devices] if devices else []
 
     def qemu_arguments(self, description: Description, pack: Path, machine: "Machine") -> list[str]:
         """QEMU's machine and payload."""
-        out = files.directory(pack.parent / "microkit")
+        out = pack.parent / "microkit"
+        out.mkdir()
         image = self.build(description, pack, out, framed=machine.framed)
         if self.board.qemu is None:
             raise ToolError(f"{self.board_name}: there is no emulated machine for this board")
@@ -233,7 +229,7 @@ def _copy_disks(description: Description, out: Path) -> None:
                 continue
             loc = ("vm", name, "disk", i, "file")
             try:
-                with (out / sysdesc.disk_file(name, i)).open("wb") as copy:
+                with (out / guests.disk_file(name, i)).open("wb") as copy:
                     images.copy_disk(description.origin.path(loc, disk.file), copy, disk.ram)
             except Reason as reason:
                 raise description.origin.error(loc, reason) from None

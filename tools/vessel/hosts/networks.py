@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from vessel.description import Description
 from vessel.errors import Problem
+from vessel.hosts.domains import Domain
 from vessel.schema import BLOCK
 
 LINKS_AT = 0x8C_0000_0000
@@ -43,3 +44,12 @@ def limits(description: Description) -> Iterator[Problem]:
     if len(names) > MAX_CARDS:
         where = description.origin.where(("vm",))
         yield Problem(where, f"{len(names)} network cards", f"at most {MAX_CARDS} fit")
+
+
+def map_links(d: Domain, links: list[Link]) -> None:
+    """Map links into a protection domain, one behind the other."""
+    for i, link in enumerate(links):
+        size = {"size": hex(LINK_SIZE), "page_size": hex(BLOCK)}
+        region = d.system.region(link.region, f"Between {link.vm} and the networks.", **size)
+        first = {"setvar_vaddr": "vessel_links"} if i == 0 else {}
+        d.map(region, LINKS_AT + i * LINK_SIZE, "rw", **first)

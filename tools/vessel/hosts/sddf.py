@@ -7,13 +7,19 @@ include/sddf/resources/device.h of sDDF lay it out; `make microkit SDDF=DIR` bui
 
 import struct
 import subprocess
-import xml.etree.ElementTree as ET
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from vessel.errors import ToolError
 from vessel.hosts.boards import Board, Device
-from vessel.schema import PAGE
+from vessel.hosts.domains import (
+    SERIAL_DRIVER_PRIORITY,
+    SERIAL_RX_PRIORITY,
+    SERIAL_TX_PRIORITY,
+    Domain,
+)
+from vessel.schema import BLOCK, PAGE
 
 OBJCOPY = "llvm-objcopy"
 TIMER, DRIVER, VIRT_TX, VIRT_RX, MUX = PROGRAMS = (
@@ -39,6 +45,26 @@ MAX_CLIENTS = 64
 NAME_LENGTH = 64
 BEGIN_LENGTH = 128
 MAX_REGIONS = MAX_IRQS = 64
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A region: its name, and where it is mapped."""
+
+    name: str
+    vaddr: int
+    size: int
+    phys: int | None = None  # A fixed address, for devices.
+
+    @property
+    def resource(self) -> bytes:
+        """As sDDF's region_resource_t."""
+        return struct.pack("<QQ", self.vaddr, self.size)
+
+    @property
+    def device_resource(self) -> bytes:
+        """As sDDF's device_region_resource_t."""
+        return self.resource + struct.pack("<Q", self.phys or 0)
 
 
 def magic(number: int) -> bytes:
@@ -129,10 +155,46 @@ def configure(board: Board, built: Mapping[str, Path], out: Path, *, framed: boo
         patch(built[program], out / program, sections)
 
 
-def map_regions(pd: ET.Element, *names: str) -> None:
-    """Map queues and their data, such as "drv_rx", into a protection domain."""
+def map_pieces(d: Domain, *pieces: Piece) -> None:
+    """Map regions into a protection domain."""
+    for piece in pieces:
+        place = {} if piece.phys is None else {"phys_addr": hex(piece.phys)}
+        page = BLOCK if piece.size % BLOCK == 0 else PAGE
+        d.system.region(piece.name, "", size=hex(piece.size), page_size=hex(page), **place)
+        d.map(piece.name, piece.vaddr, "rw")
+
+
+def _map_regions(d: Domain, *names: str) -> None:
+    """Map queues and their data, such as "drv_rx"."""
     for name in names:
         for kind in "qd":
             region = f"serial_{name}_{kind}"
-            vaddr = hex(address_of(region))
-            ET.SubElement(pd, "map", mr=region, vaddr=vaddr, perms="rw")
+            d.map(region, address_of(region), "rw")
+
+
+def serial(mux: Domain) -> None:
+    """sDDF's serial driver and virtualisers, with the mux as their client."""
+    system = mux.system
+    for region in REGIONS:
+        system.region(region, size=hex(PAGE), page_size=hex(PAGE))
+    driver, tx, rx = (
+        Domain(system, program.removesuffix(".elf"), program, priority, f"sDDF: {program}.")
+        for program, priority in (
+            (DRIVER, SERIAL_DRIVER_PRIORITY),
+            (VIRT_TX, SERIAL_TX_PRIORITY),
+            (VIRT_RX, SERIAL_RX_PRIORITY),
+        )
+    )
+    uart = system.board.uart
+    region = system.device("uart", uart, "The board's PL011.")
+    driver.map(region, UART_AT, "rw", cached="false")
+    if uart.irq is not None:
+        driver.irq(uart.irq, DRIVER_IRQ)
+    _map_regions(driver, "drv_rx", "drv_tx")
+    ways = ((rx, "rx", DRIVER_RX, MUX_RX), (tx, "tx", DRIVER_TX, MUX_TX))
+    for virt, way, driver_id, mux_id in ways:
+        _map_regions(virt, f"drv_{way}", f"mux_{way}")
+        _map_regions(mux, f"mux_{way}")
+        system.channel(driver.end(driver_id), virt.end(VIRT_DRIVER))
+        end = mux.end(mux_id, setvar_id=f"vessel_serial_{way}")
+        system.channel(virt.end(VIRT_CLIENT), end)

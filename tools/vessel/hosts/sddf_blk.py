@@ -14,8 +14,9 @@ from pathlib import Path
 from vessel import disks, tree
 from vessel.description import Description
 from vessel.errors import InputError, Problem
-from vessel.hosts.boards import Board
-from vessel.hosts.sddf import device, magic, many, patch
+from vessel.hosts.boards import Board, Device
+from vessel.hosts.domains import BLK_DRIVER_PRIORITY, BLK_VIRT_PRIORITY, Domain, System
+from vessel.hosts.sddf import Piece, device, magic, many, map_pieces, patch
 from vessel.schema import PAGE
 
 DRIVER, VIRT, WHOLE, VMM = PROGRAMS = ("blk_driver.elf", "blk_virt.elf", "blk_whole.elf", "vmm.elf")
@@ -39,26 +40,6 @@ VIRT_DRIVER, VIRT_CLIENT = 0, 1  # And those behind it.
 VMM_DISK = 4  # And those behind it: of a VM's disks.
 
 MAX_CLIENTS = 64
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A region: its name, and where it is mapped."""
-
-    name: str
-    vaddr: int
-    size: int
-    phys: int | None = None  # A fixed address, for devices.
-
-    @property
-    def resource(self) -> bytes:
-        """As sDDF's region_resource_t."""
-        return struct.pack("<QQ", self.vaddr, self.size)
-
-    @property
-    def device_resource(self) -> bytes:
-        """As sDDF's device_region_resource_t."""
-        return self.resource + struct.pack("<Q", self.phys or 0)
 
 
 @dataclass(frozen=True)
@@ -201,10 +182,7 @@ class Plan:
 
     def window(self, store: Store) -> tuple[int, int]:
         """Address and interrupt of the disk's device."""
-        virtio = self.board.virtio
-        if virtio is None or virtio.irq is None:
-            raise AssertionError("limits() asks for it")
-        return virtio.base + store.number * virtio.size, virtio.irq + store.number
+        return self.board.window(store.number)
 
     def _driver_sections(self, store: Store) -> dict[str, bytes]:
         base, _ = self.window(store)
@@ -246,6 +224,27 @@ class Plan:
     def qemu_arguments(self, description: Description) -> list[str]:
         """QEMU's disks."""
         return disks.qemu_arguments(disks.plan(description), "virtio-mmio-bus.")
+
+
+def components(system: System, plan: Plan, store: Store, vmms: dict[str, Domain]) -> None:
+    """A disk's driver and virtualiser, with the VMMs as clients."""
+    comment = f"sDDF's driver of disk {store.number}."
+    driver = Domain(system, store.driver, f"{store.driver}.elf", BLK_DRIVER_PRIORITY, comment)
+    comment = f"Gives partitions of disk {store.number} to VMs."
+    virt = Domain(system, store.virt, f"{store.virt}.elf", BLK_VIRT_PRIORITY, comment)
+    base, irq = plan.window(store)
+    regs = system.device("virtio", Device(base - base % PAGE), "Windows of QEMU's virtio devices.")
+    driver.map(regs, REGS_AT, "rw", cached="false")
+    driver.irq(irq, DRIVER_IRQ, trigger="edge")
+    map_pieces(driver, *store.queues.pieces, store.headers, store.metadata)
+    map_pieces(virt, *store.queues.pieces, store.table)
+    system.channel(driver.end(DRIVER_VIRT), virt.end(VIRT_DRIVER))
+    for i, client in enumerate(store.clients):
+        vmm = vmms[client.vm]
+        for piece in (*client.queues.pieces, client.data):
+            map_pieces(virt, piece)
+            map_pieces(vmm, piece)
+        system.channel(virt.end(VIRT_CLIENT + i), vmm.end(client.channel))
 
 
 def limits(description: Description, board: Board, *, sddf: bool) -> Iterator[Problem]:

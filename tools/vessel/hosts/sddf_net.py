@@ -13,10 +13,9 @@ from pathlib import Path
 from vessel import links
 from vessel.description import Description
 from vessel.errors import Problem
-from vessel.hosts.bare import forward
-from vessel.hosts.boards import Board
-from vessel.hosts.sddf import device, magic, many, patch
-from vessel.hosts.sddf_blk import Piece
+from vessel.hosts.boards import Board, Device
+from vessel.hosts.domains import NET_DRIVER_PRIORITY, NET_RX_PRIORITY, NET_TX_PRIORITY, Domain
+from vessel.hosts.sddf import Piece, device, magic, many, map_pieces, patch
 from vessel.schema import PAGE
 
 DRIVER, VIRT_RX, VIRT_TX, SWITCH = PROGRAMS = (
@@ -101,11 +100,7 @@ class Uplink:
     @property
     def window(self) -> tuple[int, int]:
         """Address and interrupt of the device."""
-        virtio = self.board.virtio
-        if virtio is None or virtio.irq is None:
-            raise AssertionError("limits() asks for it")
-        n = FIRST_WINDOW + self.number
-        return virtio.base + n * virtio.size, virtio.irq + n
+        return self.board.window(FIRST_WINDOW + self.number)
 
     def name(self, program: str) -> str:
         """The protection domain of a program."""
@@ -177,15 +172,38 @@ def configure(found: list[Uplink], built: dict[str, Path], out: Path) -> None:
     patch(built[SWITCH], out / SWITCH, {".vessel_net_config": section})
 
 
-def qemu_arguments(description: Description) -> list[str]:
-    """QEMU's networks."""
-    arguments: list[str] = []
-    networks = description.system.network.values()
-    for n, network in enumerate(n for n in networks if n.uplink is not None):
-        netdev = ",".join(["user", f"id=net{n}", *map(forward, network.forward)])
-        bus = f"virtio-mmio-bus.{FIRST_WINDOW + n}"
-        arguments += ["-netdev", netdev, "-device", f"virtio-net-device,netdev=net{n},bus={bus}"]
-    return arguments
+def components(switch: Domain, uplink: Uplink) -> None:
+    """A driver and the virtualisers of what comes and what goes, the switch their client."""
+    system = switch.system
+    driver, rx, tx = (
+        Domain(system, uplink.name(program), f"{uplink.name(program)}.elf", priority, "sDDF's.")
+        for program, priority in (
+            (DRIVER, NET_DRIVER_PRIORITY),
+            (VIRT_RX, NET_RX_PRIORITY),
+            (VIRT_TX, NET_TX_PRIORITY),
+        )
+    )
+    base, irq = uplink.window
+    regs = system.device("net_devices", Device(base - base % PAGE), "Network devices.")
+    driver.map(regs, REGS_AT, "rw", cached="false")
+    driver.irq(irq, DRIVER_IRQ, trigger="edge")
+    map_pieces(driver, uplink.ring)
+    for way, virt, driver_id, switch_id in (
+        ("rx", rx, DRIVER_RX, uplink.rx_channel),
+        ("tx", tx, DRIVER_TX, uplink.tx_channel),
+    ):
+        for piece in uplink.queues(f"drv_{way}"):
+            map_pieces(driver, piece)
+            map_pieces(virt, piece)
+        for piece in uplink.queues(way):
+            map_pieces(virt, piece)
+            map_pieces(switch, piece)
+        system.channel(driver.end(driver_id), virt.end(VIRT_DRIVER))
+        system.channel(virt.end(VIRT_CLIENT), switch.end(switch_id))
+    map_pieces(rx, uplink.counts)
+    for virt, piece in ((rx, uplink.rx_data), (tx, uplink.tx_data)):
+        map_pieces(virt, piece)
+        map_pieces(switch, piece)
 
 
 def limits(description: Description, board: Board, *, sddf: bool) -> Iterator[Problem]:
