@@ -90,6 +90,12 @@ def test_ruff_format() -> None:
     check(BIN / "ruff", "format", "--no-cache", "--check", ".")
 
 
+def test_types() -> None:
+    check(
+        BIN / "mypy", "--config-file=tools/pyproject.toml", "--cache-dir=/dev/null", "tools/vessel"
+    )
+
+
 def test_reuse(tmp_path: Path) -> None:
     """Of a copy: reuse asks git once what is ignored, and would judge files that are born later."""
     for source in sources():

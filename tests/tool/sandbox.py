@@ -237,8 +237,14 @@ class Sandbox:
             status = cli.call([*map(str, args)])
         return self._result(status, out.getvalue(), err.getvalue(), clean)
 
-    def vessel(self, *args: object, stdin: str = "", **env: str) -> Result:
-        """Run the tool; nothing temporary may stay behind."""
+    def vessel(
+        self,
+        *args: object,
+        stdin: str = "",
+        preexec: Callable[[], None] | None = None,
+        **env: str,
+    ) -> Result:
+        """Run the tool, after `preexec` in its process; nothing temporary may stay behind."""
         done = subprocess.run(
             self.command(*args),
             input=stdin,
@@ -247,6 +253,7 @@ class Sandbox:
             cwd=self.path,
             env={**self.env, **env},
             timeout=60,
+            preexec_fn=preexec,
             check=False,
         )
         return self._result(done.returncode, done.stdout, done.stderr)

@@ -671,6 +671,28 @@ def test_tool_fails(sandbox: Sandbox, sdk: Path) -> None:
     result = build(sandbox, VM)
     assert result.status == 1
     assert "sdk/bin/microkit failed; Error: no room" in result.errors[0]
+    assert not (sandbox.path / "out").exists()
+
+
+def test_a_build_that_fails_leaves_the_last_one(sandbox: Sandbox, sdk: Path) -> None:
+    assert build(sandbox, VM).status == 0
+    out = sandbox.path / "out"
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    (sdk / "bin/broken").touch()
+    assert build(sandbox, TWO).status == 1
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+    (sdk / "bin/broken").unlink()
+    assert build(sandbox, TWO).status == 0
+    assert (out / "other.pack").exists()
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [("kernel", "is not a directory"), ("kernel/out", "not a directory")],
+)
+def test_no_directory_to_build_in(sandbox: Sandbox, sdk: Path, target: str, reason: str) -> None:
+    result = build(sandbox, VM, "-o", target)
+    assert (result.errors, result.status) == ([f"vessel: -o: {target}: {reason}"], 2)
 
 
 def test_bare_has_nothing_to_build(sandbox: Sandbox) -> None:

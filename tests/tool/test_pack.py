@@ -4,6 +4,7 @@
 import gzip
 import io
 import os
+import resource
 import shutil
 import struct
 import sys
@@ -128,6 +129,35 @@ def test_bad_kernels(content: bytes, line: str, sandbox: Sandbox) -> None:
     assert len(result.errors) == 1
     assert result.errors[0].startswith(f"system.toml: vm.debian.kernel: kernel: {line}")
     assert result.status == 2
+    assert not (sandbox.path / "out.pack").exists()
+
+
+def no_room() -> None:
+    """What a full disk does to a process: it cannot write more than so much."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+
+@pytest.mark.parametrize(
+    ("args", "status", "line"),
+    [
+        (["pack", "-o", "out.pack"], 2, "vessel: -o: out.pack: file too large"),
+        (
+            ["check"],
+            1,
+            "vessel: {tmp}: file too large; make room, or name another directory by $TMPDIR",
+        ),
+        (
+            ["run"],
+            1,
+            "vessel: {tmp}: file too large; make room, or name another directory by $TMPDIR",
+        ),
+    ],
+)
+def test_no_room(args: list[str], status: int, line: str, sandbox: Sandbox) -> None:
+    (sandbox.path / "kernel").write_bytes(b"k" * 100_000)
+    quiet = {"PYTHONDONTWRITEBYTECODE": "1"}
+    result = sandbox.vessel(*args, "system.toml", preexec=no_room, **quiet)
+    assert (result.errors, result.status) == ([line.format(tmp=sandbox.path / "tmp")], status)
     assert not (sandbox.path / "out.pack").exists()
 
 

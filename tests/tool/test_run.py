@@ -6,6 +6,7 @@ import os
 import pty
 import re
 import signal
+import socket
 import subprocess
 import termios
 import time
@@ -215,6 +216,42 @@ def test_bad_networks(args: list[str], line: str, sandbox: Sandbox) -> None:
     assert len(result.errors) == 1
     assert result.errors[0].startswith(line)
     assert result.status == 2
+
+
+def test_a_forwarded_port_in_use(sandbox: Sandbox) -> None:
+    sandbox.write(
+        '[network.a]\nuplink = "user"\nforward = ["%d:80"]\n'
+        '[vm.a]\nkernel = "kernel"\nnet = [{ network = "a" }]\n'
+    )
+    toml = (sandbox.path / "system.toml").read_text()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        sandbox.write(toml % port)
+        args = ["--kernel", "kernel", "--net", "user", "--port-forward", f"{port}:80"]
+        for words, where in (
+            (["system.toml"], "system.toml: network.a.forward[0]"),
+            (args, "vessel: --port-forward"),
+        ):
+            result = sandbox.vessel("run", *words)
+            line = f"{where}: port {port}: address already in use; forward another one"
+            assert (result.errors, result.status) == ([line], 2)
+    assert sandbox.vessel("run", *args).status == 0
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_standard_output_that_is_full(sandbox: Sandbox) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            sandbox.command("check", "system.toml"),
+            cwd=sandbox.path,
+            env=sandbox.env,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.stderr == "vessel: standard output: no space left on device\n"
+    assert done.returncode == 1
 
 
 TWO = '[vm.a]\nkernel = "kernel"\ncpus = 2\n[vm.b]\nkernel = "kernel"\n'

@@ -16,6 +16,10 @@ import pytest
 from sandbox import Result, Sandbox
 
 TIMEOUT_S = 60
+NONE_RUNNING = (
+    "vessel: no system is running here; `vessel run` starts one; "
+    "of one with --control PATH give --socket PATH"
+)
 
 
 class Tool:
@@ -154,7 +158,7 @@ def test_ctl(sandbox: Sandbox) -> None:
 
 def test_ctl_with_several_systems_and_with_none(sandbox: Sandbox) -> None:
     result = ctl(sandbox, "list")
-    assert (result.errors, result.status) == (["vessel: no system is running here"], 1)
+    assert (result.errors, result.status) == ([NONE_RUNNING], 1)
     with tool(sandbox) as one, tool(sandbox) as two:
         result = ctl(sandbox, "list")
         assert result.errors == [
@@ -162,10 +166,16 @@ def test_ctl_with_several_systems_and_with_none(sandbox: Sandbox) -> None:
         ]
         assert ctl(sandbox, "--socket", "demo-2", "list").status == 0
         result = ctl(sandbox, "--socket", "other", "list")
-        assert result.errors == ["vessel: no system of the name other is running here"]
+        assert result.errors == [
+            "vessel: no system of the name other is running here; there are: demo-2, demo"
+        ]
         two.leave()
         assert ctl(sandbox, "list").status == 0
         one.leave()
+    result = ctl(sandbox, "--socket", "other", "list")
+    assert result.errors == [
+        "vessel: no system of the name other is running here; `vessel run` starts one"
+    ]
 
 
 def test_a_socket_left_by_a_killed_run_is_replaced(sandbox: Sandbox) -> None:
@@ -193,6 +203,19 @@ def test_a_console_in_a_file(sandbox: Sandbox) -> None:
         run.expect(b"<x>")
         run.leave()
     assert b"ready\r\n<x>" in (sandbox.path / "log").read_bytes()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+def test_a_full_disk_ends_the_copy_and_not_the_run(sandbox: Sandbox) -> None:
+    with tool(sandbox, "--console-log", "debian=/dev/full", tty=True) as run:
+        run.type(b"x")
+        run.expect(b"<x>")
+        run.leave()
+    result = sandbox.vessel("run", "system.toml", "--console-log", "/dev/full")
+    assert (result.status, result.stderr) == (0, "")
+    notice = "[--console-log: /dev/full: no space left on device; nothing more is written to it]"
+    assert result.stdout.count(notice) == 1
+    assert "GUEST_PANICKED" in result.stdout
 
 
 def test_a_console_on_a_socket(sandbox: Sandbox) -> None:
@@ -234,6 +257,7 @@ def test_a_debugger_that_hangs_up_is_detached(sandbox: Sandbox, port: int) -> No
             assert read_until(first, b">") == b"<$?#3f>"
             with debugger(port) as second:
                 assert second.recv(1) == b""
+            run.expect(b"[debian: a second debugger was turned away]")
             first.sendall(b"$cut sho")
             read_until(first, b">")
         with debugger(port) as third:

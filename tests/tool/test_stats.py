@@ -6,7 +6,7 @@ import re
 import pytest
 
 from sandbox import Sandbox
-from test_session import tool
+from test_session import NONE_RUNNING, tool
 from vessel.errors import ToolError
 from vessel.stats import cells, parse, summed
 
@@ -67,4 +67,4 @@ def test_printed_without_a_terminal(sandbox: Sandbox) -> None:
         assert row.split()[6:] == ["60.0", "10.0", "30.0", "0.0"]
         run.leave()
     result = sandbox.call("stats", clean=False)
-    assert (result.errors, result.status) == (["vessel: no system is running here"], 1)
+    assert (result.errors, result.status) == ([NONE_RUNNING], 1)

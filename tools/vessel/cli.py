@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The command line."""
 
+import functools
 import math
+import os
 import signal
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -26,6 +27,7 @@ from vessel import (
     sockets,
     stats,
     tree,
+    uplinks,
 )
 from vessel.description import Description
 from vessel.errors import (
@@ -108,11 +110,24 @@ HOST_OPTIONS = (
 )
 
 
+def _host(name: str, sdk: Path | None, board: str, config: str, *, sddf: bool) -> Host:
+    if name == Microkit.name:
+        return Microkit(sdk, board, config, sddf)
+    return HOSTS[name]
+
+
 def host_options(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that choose a host."""
+    """The options that choose a host, which the command gets as `host`."""
+
+    @functools.wraps(command)
+    def with_host(
+        *, host_name: str, sdk: Path | None, board: str, config: str, sddf: bool, **others: object
+    ) -> None:
+        command(host=_host(host_name, sdk, board, config, sddf=sddf), **others)
+
     for option in reversed(HOST_OPTIONS):
-        command = option(command)
-    return command
+        with_host = option(with_host)
+    return with_host
 
 
 SESSION_OPTIONS = (
@@ -155,10 +170,6 @@ def session_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _host(name: str, sdk: Path | None, board: str, config: str, *, sddf: bool) -> Host:
-    return Microkit(sdk, board, config, sddf) if name == Microkit.name else HOSTS[name]
-
-
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="vessel")
 def cli() -> None:
@@ -168,6 +179,17 @@ def cli() -> None:
     3 the guest crashed, 4 the host crashed, 5 time-out, 6 left with Ctrl-A x or stopped by a
     signal.
     """
+
+
+def _say(text: str) -> None:
+    """Write to standard output. Raises ToolError, since the system would not say what is full."""
+    try:
+        click.echo(text, nl=False)
+    except OSError as error:
+        # What is left in its buffer goes nowhere: Python would complain once more at the end.
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 1)
+        raise ToolError(f"standard output: {os_reason(error)}") from None
 
 
 def _warnings(desc: Description, host: Host) -> list[Problem]:
@@ -190,19 +212,16 @@ def _summary(desc: Description) -> str:
 @cli.command()
 @SYSTEM
 @host_options
-def check(
-    system: Path, host_name: str, sdk: Path | None, board: str, config: str, sddf: bool
-) -> None:
+def check(system: Path, host: Host) -> None:
     """Check a system description and its images; what the host cannot run is warned of."""
-    host = _host(host_name, sdk, board, config, sddf=sddf)
     desc = description.load(system).with_gic(host.gic)
-    with tempfile.TemporaryDirectory(prefix="vessel-") as work:
-        packed = Path(work) / "system.pack"
+    with files.workspace() as work:
+        packed = work / "system.pack"
         pack.write(desc, packed)
         probe.check(desc, packed)
     for problem in _warnings(desc, host):
         print_warning(problem)
-    click.echo(f"{tree.shown(system)}: good: {_summary(desc)}")
+    _say(f"{tree.shown(system)}: good: {_summary(desc)}\n")
 
 
 def _refuse_inputs(desc: Description, output: Path) -> None:
@@ -238,7 +257,7 @@ def pack_command(system: Path, output: Path) -> None:
         probe.check(desc, packed)
     for problem in _warnings(desc, HOSTS[HOST]):
         print_warning(problem)
-    click.echo(f"{tree.shown(output)}: {format_size(size)}: {_summary(desc)}")
+    _say(f"{tree.shown(output)}: {format_size(size)}: {_summary(desc)}\n")
 
 
 def _for_host(desc: Description, host: Host) -> Description:
@@ -261,27 +280,18 @@ def _for_host(desc: Description, host: Host) -> Description:
     type=click.Path(path_type=Path),
     help="Where image, report, system description and pack go.",
 )
-def build(
-    system: Path,
-    host_name: str,
-    sdk: Path | None,
-    board: str,
-    config: str,
-    sddf: bool,
-    output: Path,
-) -> None:
+def build(system: Path, host: Host, output: Path) -> None:
     """Check a system description and build what a board boots: seL4, VMM and guests."""
-    host = _host(host_name, sdk, board, config, sddf=sddf)
     if not isinstance(host, Microkit):
         raise InputError([Problem(("vessel", "--host"), "only microkit has images to build")])
-    desc = description.load(system)
-    desc = _for_host(desc, host)
-    out = files.directory(output)
-    with files.replacing(out / PACK, "-o") as packed:
+    desc = _for_host(description.load(system), host)
+    with files.filling(output, "-o") as out:
+        packed = out / PACK
         pack.write(host.packed(desc), packed)
         probe.check(desc, packed)
-    image = host.build(desc, out / PACK, out)
-    click.echo(f"{tree.shown(image)}: {format_size(image.stat().st_size)}: {_summary(desc)}")
+        image = host.build(desc, packed, out)
+        size = image.stat().st_size
+    _say(f"{tree.shown(output / image.name)}: {format_size(size)}: {_summary(desc)}\n")
 
 
 def _load_for_run(
@@ -370,9 +380,11 @@ def _refuse(options: dict[str, Any], reason: str) -> None:
 
 
 def _dump_dtb(desc: Description, packed: Path, target: Path) -> None:
-    with files.replacing(target, "--dump-dtb") as dtb:
-        probe.check(desc, packed, dtb)
-    click.echo(f"{tree.shown(target)}: the guest's device tree; nothing was run")
+    dtb = packed.with_suffix(".dtb")
+    probe.check(desc, packed, dtb)
+    with files.replacing(target, "--dump-dtb") as output:
+        output.write_bytes(dtb.read_bytes())
+    _say(f"{tree.shown(target)}: the guest's device tree; nothing was run\n")
 
 
 @cli.command()
@@ -441,11 +453,7 @@ def run(
     icount: bool,
     plain: bool,
     control: Path | None,
-    host_name: str,
-    sdk: Path | None,
-    board: str,
-    config: str,
-    sddf: bool,
+    host: Host,
     port_forward: tuple[str, ...],
     **options: Any,  # noqa: ANN401
 ) -> None:
@@ -455,21 +463,21 @@ def run(
     Ctrl-A 0 to 9 choose whose console gets the input. The options from --initrd to --net replace
     the keys of a SYSTEM.toml with one VM.
     """
-    host = _host(host_name, sdk, board, config, sddf=sddf)
-    for_session = {key: options.pop(key) for key in ("console_log", "console_socket", "gdb")}
+    consoles = {key: options.pop(key) for key in ("console_log", "console_socket", "gdb")}
     desc = _load_for_run(system, options, port_forward, host)
     if plain:
-        _refuse({"control": control, **for_session}, "not together with --plain")
+        _refuse({"control": control, **consoles}, "not together with --plain")
     if not host.debugger:
-        _refuse({"gdb": for_session["gdb"]}, f"not with --host {host.name}")
-    for_session = None if plain else _session(desc, control, for_session)
-    with tempfile.TemporaryDirectory(prefix="vessel-") as work:
-        packed = Path(work) / "system.pack"
+        _refuse({"gdb": consoles["gdb"]}, f"not with --host {host.name}")
+    for_session = None if plain else _session(desc, control, consoles)
+    with files.workspace() as work:
+        packed = work / "system.pack"
         pack.write(host.packed(desc), packed, pack.PLAIN if plain else pack.FRAMES)
         if dump_dtb is not None:
             _dump_dtb(desc, packed, dump_dtb)
             return
         probe.check(desc, packed)
+        uplinks.check_ports(desc)
         arguments = host.qemu_arguments(desc, packed, Machine(qemu_cpu, icount, framed=not plain))
         status = qemu.run(arguments, timeout, for_session)
     if status in _SAID:
@@ -486,7 +494,7 @@ def ctl_command(socket: str | None, words: tuple[str, ...]) -> None:
     good, answer = ctl.ask(sockets.find(socket), " ".join(words))
     if not good:
         raise InputError([Problem(("vessel",), answer.strip().removeprefix("error: "))])
-    click.echo(answer, nl=False)
+    _say(answer)
 
 
 @cli.command(name="stats")

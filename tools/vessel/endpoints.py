@@ -5,8 +5,11 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import BinaryIO
 
+from vessel import tree
+from vessel.errors import os_reason
 from vessel.frames import Kind
 from vessel.link import Link
 
@@ -70,8 +73,10 @@ class Debugger(Server):
     """A VM's debugger, by GDB's remote protocol; others are turned away while there is one. For one
     that hangs up the VM is told to detach: stopped, it would stay so."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, turned_away: Callable[[], None]) -> None:
+        """`turned_away` is called for each of the others."""
         super().__init__(sock)
+        self._turned_away = turned_away
         self._answer = b""
         self._free = asyncio.Event()
         self._free.set()
@@ -80,11 +85,13 @@ class Debugger(Server):
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, receive: Receive
     ) -> None:
         await self._free.wait()
-        if not self._clients:
-            await super()._serve(reader, writer, receive)
-            self._answer = b""
-            self._free.clear()
-            await receive(DETACH)
+        if self._clients:
+            self._turned_away()
+            return
+        await super()._serve(reader, writer, receive)
+        self._answer = b""
+        self._free.clear()
+        await receive(DETACH)
 
     def send(self, data: bytes) -> None:
         """To the debugger; the answer to what it has not asked itself ends here."""
@@ -96,10 +103,29 @@ class Debugger(Server):
             self._free.set()
 
 
+class LogFile:
+    """A copy of a console; when it cannot be written any more the system goes on."""
+
+    def __init__(self, file: BinaryIO, path: Path, notice: Callable[[str], None]) -> None:
+        self._file: BinaryIO | None = file
+        self._path = path
+        self._notice = notice
+
+    def write(self, data: bytes) -> None:
+        """Append, as long as that is possible."""
+        try:
+            while self._file is not None and data:
+                data = data[self._file.write(data) :]
+        except OSError as error:
+            self._file = None
+            reason = f"{tree.shown(self._path)}: {os_reason(error)}"
+            self._notice(f"[--console-log: {reason}; nothing more is written to it]")
+
+
 class Console:
     """One VM's console: a copy in a file, clients of a socket, and the way of its input."""
 
-    def __init__(self, vm: int, link: Link, log: BinaryIO | None, server: Server | None) -> None:
+    def __init__(self, vm: int, link: Link, log: LogFile | None, server: Server | None) -> None:
         self.vm = vm
         self._link = link
         self._log = log

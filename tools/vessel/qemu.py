@@ -111,10 +111,10 @@ async def _start(
     fds = {qmp.fileno()}
     control = ("-chardev", f"socket,id=qmp,fd={qmp.fileno()}", "-mon", "chardev=qmp,mode=control")
     if serial is None:
-        line, stdin = PLAIN, None
+        line, stdin = list(PLAIN), None
     else:
         fds.add(serial.fileno())
-        line = ("-chardev", f"socket,id=line,fd={serial.fileno()}", "-serial", "chardev:line")
+        line = ["-chardev", f"socket,id=line,fd={serial.fileno()}", "-serial", "chardev:line"]
         stdin = asyncio.subprocess.DEVNULL
     return await asyncio.create_subprocess_exec(
         *command, *control, *line, pass_fds=tuple(fds), stdin=stdin
@@ -130,21 +130,23 @@ class _Started:
     serial: socket.socket | None
 
 
+def _pair(ours: ExitStack, theirs: ExitStack) -> tuple[socket.socket, socket.socket]:
+    our, their = socket.socketpair()
+    return ours.enter_context(our), theirs.enter_context(their)
+
+
 @asynccontextmanager
 async def _started(command: Sequence[str], framed: bool) -> AsyncIterator[_Started]:
     monitor = Monitor()
     with ExitStack() as ours:
         with ExitStack() as theirs:
-            pairs = [socket.socketpair() for _ in range(2 if framed else 1)]
-            for our, their in pairs:
-                ours.enter_context(our)
-                theirs.enter_context(their)
-            qmp, serial = (*pairs, (None, None))[:2]
-            process = await _start(command, qmp[1], serial[1])
-        if not await monitor.connect(qmp[0]):
+            qmp, their_qmp = _pair(ours, theirs)
+            serial, their_serial = _pair(ours, theirs) if framed else (None, None)
+            process = await _start(command, their_qmp, their_serial)
+        if not await monitor.connect(qmp):
             status = await _end(process)
             raise ToolError(f"{QEMU} did not start (status {status})", _too_old(find()))
-        yield _Started(process, monitor, serial[0])
+        yield _Started(process, monitor, serial)
 
 
 async def _to_its_end(

@@ -7,11 +7,12 @@ import socket
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import ExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
 from vessel import sockets, tree
-from vessel.endpoints import Console, Debugger, Server
+from vessel.endpoints import Console, Debugger, LogFile, Server
 from vessel.errors import InputError, Problem, os_reason
 from vessel.frames import Frame, Kind
 from vessel.link import END_FAILED, END_OK, Control, Link
@@ -80,7 +81,7 @@ class Session:
         with ExitStack() as opened:
             self._consoles = [self._open_console(vm, opened) for vm in range(len(options.names))]
             self._debuggers = {
-                vm: self._open_server(Debugger(_listen_tcp(address)), opened)
+                vm: self._open_server(self._debugger(vm, address), opened)
                 for vm, address in options.debuggers.items()
             }
             self._control_socket = self._open_control(opened)
@@ -94,6 +95,16 @@ class Session:
             options.colours,
         )
 
+    def _notice(self, text: str) -> None:
+        self._screen.notice(text)
+
+    def _debugger(self, vm: int, address: Address) -> Debugger:
+        text = f"[{self._options.names[vm]}: a second debugger was turned away]"
+        return Debugger(_listen_tcp(address), partial(self._notice, text))
+
+    def _open_log(self, path: Path, opened: ExitStack) -> LogFile:
+        return LogFile(opened.enter_context(_open_log(path)), path, self._notice)
+
     def _open_server(self, server: Server, opened: ExitStack) -> Server:
         opened.callback(server.close)
         return server
@@ -101,7 +112,7 @@ class Session:
     def _open_console(self, vm: int, opened: ExitStack) -> Console:
         log = server = None
         if vm in self._options.logs:
-            log = opened.enter_context(_open_log(self._options.logs[vm]))
+            log = self._open_log(self._options.logs[vm], opened)
         if vm in self._options.sockets:
             path = self._options.sockets[vm]
             server = self._open_server(Server(sockets.listen(path, "--console-socket")), opened)
@@ -111,12 +122,14 @@ class Session:
     def _open_control(self, opened: ExitStack) -> socket.socket | None:
         path = self._options.control
         if path is not None:
-            sock = sockets.listen(path, "--control")
+            bound = sockets.listen(path, "--control"), path
+        elif (found := sockets.listen_as(self._options.system)) is not None:
+            bound = found
         else:
-            sock, path = sockets.listen_as(self._options.system) or (None, None)
-        if sock is not None and path is not None:
-            opened.callback(sock.close)
-            opened.callback(sockets.remove, path)
+            return None
+        sock, path = bound
+        opened.callback(sock.close)
+        opened.callback(sockets.remove, path)
         return sock
 
     def _task(self, work: Coroutine[None, None, None]) -> None:
@@ -219,7 +232,7 @@ class Session:
             await console.start()
             self._task(console.pump())
         for vm, server in self._debuggers.items():
-            await server.start(lambda data, vm=vm: self._link.send(Kind.DEBUG, vm, data))
+            await server.start(partial(self._link.send, Kind.DEBUG, vm))
         if self._control_socket is not None:
             await asyncio.start_unix_server(self._serve_control, sock=self._control_socket)
         self._task(self._read_terminal())

@@ -108,6 +108,10 @@ def remove(path: Path) -> None:
             path.parent.rmdir()
 
 
+def _name(path: Path) -> str:
+    return path.name.removesuffix(SUFFIX)
+
+
 def find(name: str | None) -> Path:
     """The control socket of a running system: by path, by name, or the only one there is."""
     if name is not None and ("/" in name or Path(name).is_socket()):
@@ -116,13 +120,16 @@ def find(name: str | None) -> Path:
     if name is not None:
         path = directory / f"{name}{SUFFIX}"
         if not path.exists():
-            raise ToolError(f"no system of the name {name} is running here")
+            names = ", ".join(map(_name, sorted(directory.glob(f"*{SUFFIX}"))))
+            hint = f"there are: {names}" if names else "`vessel run` starts one"
+            raise ToolError(f"no system of the name {name} is running here", hint)
         return path
     running = [path for path in sorted(directory.glob(f"*{SUFFIX}")) if _answers(path)]
     if not running:
-        raise ToolError("no system is running here")
+        hint = "`vessel run` starts one; of one with --control PATH give --socket PATH"
+        raise ToolError("no system is running here", hint)
     if len(running) > 1:
-        names = ", ".join(path.name.removesuffix(SUFFIX) for path in running)
+        names = ", ".join(map(_name, running))
         text = f"several systems are running ({names})"
         raise InputError([Problem(("vessel",), text, "choose one with --socket")])
     return running[0]

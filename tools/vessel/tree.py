@@ -24,10 +24,10 @@ def built(name: str, how: str = "make") -> Path:
 
 
 def shown(path: Path | str) -> str:
-    """A path as a person wants to read it: relative to the current directory where shorter."""
+    """A path as a person wants to read it: relative if it is in the current directory."""
     path = os.path.normpath(path)
     try:
         relative = os.path.relpath(path)
     except (OSError, ValueError):
         return path
-    return min(path, relative, key=len)
+    return path if relative.split(os.sep)[0] == os.pardir else relative
