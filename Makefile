@@ -72,7 +72,7 @@ UNIT_BIN := $(patsubst %.c,$(B)/native/%,$(UNIT_SRC))
 FUZZ_BIN := $(patsubst %.c,$(B)/native/%,$(FUZZ_SRC))
 GUEST := $(D)/guest/vmlinuz $(D)/guest/initrd.gz $(D)/guest/root.img $(D)/guest/debian.img
 
-.PHONY: all help deps microkit install run check test tests lint format fuzz prove bench gcc clean distclean
+.PHONY: all help deps microkit install run check test tests lint format docs fuzz prove bench gcc clean distclean
 all: $(AARCH64_LIB) $(BARE_ELF) $(PROBE_BIN) $(GUEST) $(B)/payload/rogue.elf ## The VMM, the library, the probe and the guest
 
 help: ## This list
@@ -336,6 +336,11 @@ format: ## Let clang-format and ruff lay out the sources
 	@clang-format -i $$(git ls-files -co --exclude-standard '*.[ch]')
 	@$(D)/venv/bin/ruff format -q .
 
+docs: $(DEPS) ## The API reference: build/docs/html/index.html
+	@mkdir -p $(B)/docs
+	@OUT=$(B)/docs doxygen docs/Doxyfile 2>&1 | grep -v 'is not documented' || true
+	@echo $(B)/docs/html/index.html
+
 gcc: ## The library and the VMM once more, built by gcc
 	@$(MAKE) --no-print-directory TOOLCHAIN=gcc B=$(B)/gcc D=$(D) $(B)/gcc/native/libvessel.a \
 		$(B)/gcc/aarch64/libvessel.a $(B)/gcc/aarch64/vessel-vmm.elf $(if $(MICROKIT_SDK),microkit)
@@ -363,7 +368,7 @@ bench: all $(if $(MICROKIT_SDK),microkit $(B)/share.so) $(B)/payload/bench.elf $
 	@$(PY) bench/run.py
 
 clean: ## Remove what was built, keep what was downloaded
-	rm -rf $(addprefix $(B)/,native probe aarch64 vmm microkit payload gcc fuzz proofs)
+	rm -rf $(addprefix $(B)/,native probe aarch64 vmm microkit payload gcc fuzz proofs docs)
 
 distclean: ## Remove all of build/
 	rm -rf $(B)

@@ -20,6 +20,7 @@
 /** Bytes of the identification string. */
 #define VMM_BLOCK_ID_SIZE 20u
 
+/** What a back end is asked to do. */
 enum vmm_block_op {
     VMM_BLOCK_READ,
     VMM_BLOCK_WRITE,
@@ -28,6 +29,7 @@ enum vmm_block_op {
     VMM_BLOCK_WRITE_ZEROES, /**< The range reads as zeros afterwards. */
 };
 
+/** How that went. */
 enum vmm_block_status {
     VMM_BLOCK_OK,
     VMM_BLOCK_IO_ERROR,

@@ -43,6 +43,7 @@ struct vmm_byteq_end {
 struct vmm_byteq_writer {
     struct vmm_byteq_end end;
 };
+/** The end that takes bytes out. */
 struct vmm_byteq_reader {
     struct vmm_byteq_end end;
 };

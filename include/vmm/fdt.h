@@ -51,11 +51,13 @@ void vmm_fdt_node_at(struct vmm_fdt *fdt, const char *name,
                      uint64_t unit);                      /**< Open `name@unit`. */
 void vmm_fdt_close(struct vmm_fdt *fdt);                  /**< Close the open node. */
 void vmm_fdt_flag(struct vmm_fdt *fdt, const char *name); /**< Empty property. */
+/** Property of one cell. */
 void vmm_fdt_u32(struct vmm_fdt *fdt, const char *name, uint32_t value);
+/** Property that is a string. */
 void vmm_fdt_str(struct vmm_fdt *fdt, const char *name, const char *value);
 /** Property of `count` cells. */
 void vmm_fdt_cells(struct vmm_fdt *fdt, const char *name, const uint32_t *cell, size_t count);
-/** Property of `count` 64-bit values, two cells each (`reg` with #address-cells = #size-cells = 2).
+/** Property of `count` 64-bit values, two cells each (`reg` with two address and two size cells).
  */
 void vmm_fdt_u64s(struct vmm_fdt *fdt, const char *name, const uint64_t *value, size_t count);
 /** Property of `size` raw bytes: a list of strings with their NULs. */

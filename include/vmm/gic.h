@@ -89,6 +89,7 @@ struct vmm_gic {
     void *forward_cookie;
 };
 
+/** What vmm_gic_init() is told. */
 struct vmm_gic_config {
     unsigned version;   /**< 2 or 3. */
     unsigned spi_count; /**< At least so many, 32..988; see vmm_gic_spi(). */
@@ -131,5 +132,5 @@ void vmm_gic_redist_mmio(void *dev, struct vmm_mmio *io);
 
 /** All register tables of the model, for the table-validity test. */
 extern const struct vmm_reg_bank vmm_gicv2_dist_bank;
-extern const struct vmm_reg_bank vmm_gicv3_dist_bank;
-extern const struct vmm_reg_bank vmm_gicv3_redist_bank;
+extern const struct vmm_reg_bank vmm_gicv3_dist_bank;   /**< Likewise. */
+extern const struct vmm_reg_bank vmm_gicv3_redist_bank; /**< Likewise. */

@@ -41,4 +41,5 @@ void vmm_gicv2m_mmio(void *dev, struct vmm_mmio *io);
 /** Write the frame's node, into the GIC's node. Its phandle is VMM_PHANDLE_MSI. */
 void vmm_gicv2m_fdt(struct vmm_fdt *fdt, const struct vmm_gicv2m *frame);
 
+/** Its registers, for the test of the table's validity. */
 extern const struct vmm_reg_bank vmm_gicv2m_bank;

@@ -97,6 +97,7 @@ enum vmm_debug {
     VMM_DEBUG_TRAP, /**< Breakpoint instructions. */
     VMM_DEBUG_STEP, /**< Also, one after the next instruction. */
 };
+/** From its next resume on `debug` holds for this vCPU. */
 void vmm_host_debug(struct vmm_vcpu *vcpu, enum vmm_debug debug);
 
 /** One line of log, NUL-terminated, without a newline. `vm_name` may be NULL. */

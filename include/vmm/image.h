@@ -15,6 +15,7 @@ struct vmm_blob {
     size_t size;
 };
 
+/** What a kernel is, by its first bytes. */
 enum vmm_image_kind {
     VMM_IMAGE_BOOT, /**< The architecture's boot image (AArch64: Image). */
     VMM_IMAGE_ELF,  /**< ELF64, loaded at its physical addresses. e_entry is taken as virtual, and

@@ -23,6 +23,7 @@
 /** INTIDs of LPIs have this many bits (GICD_TYPER.IDbits). */
 #define VMM_ITS_INTID_BITS 14u
 
+/** The tables in guest memory, by their GITS_BASER. */
 enum vmm_its_table { VMM_ITS_DEVICES, VMM_ITS_COLLECTIONS, VMM_ITS_TABLES };
 
 /** Embed by value; no pointer inside is owned. */
@@ -50,4 +51,5 @@ void vmm_its_mmio(void *dev, struct vmm_mmio *io);
  * GIC; its phandle is VMM_PHANDLE_MSI. */
 void vmm_its_fdt(struct vmm_fdt *fdt, vmm_gpa_t base);
 
+/** Its registers, for the test of the table's validity. */
 extern const struct vmm_reg_bank vmm_its_bank;

@@ -6,6 +6,7 @@
 
 #include <vmm/err.h>
 
+/** How much a line matters, the most first. */
 enum vmm_log_level { VMM_LOG_ERROR, VMM_LOG_WARN, VMM_LOG_INFO, VMM_LOG_DEBUG };
 
 /** Characters of a line; the rest is cut off. */
@@ -24,6 +25,7 @@ struct vmm_log {
     uint64_t refilled_at;     /**< Host counter at the last refill. */
 };
 
+/** A log whose lines begin with `name`, which is kept; less than `level` is not logged. */
 void vmm_log_init(struct vmm_log *log, const char *name, enum vmm_log_level level);
 
 /** One line about the VM, without a newline; cut at VMM_LOG_LINE_MAX characters. Not for lines that

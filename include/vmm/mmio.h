@@ -23,6 +23,7 @@ struct vmm_mmio {
 /** A device's view of its region. `dev` is the pointer given at registration. */
 typedef void (*vmm_mmio_fn)(void *dev, struct vmm_mmio *io);
 
+/** Guest-physical addresses that a device answers. */
 struct vmm_mmio_region {
     const char *name; /**< For reports; static storage. */
     vmm_gpa_t base;

@@ -104,6 +104,7 @@ struct vmm_pci_func {
     bool intx; /**< The device's interrupt output. */
 };
 
+/** What vmm_pci_func_init() is told. */
 struct vmm_pci_func_config {
     const struct vmm_pci_id *id;
     struct vmm_pci_vector *vector; /**< Storage; NULL if there are no vectors. */
@@ -171,6 +172,7 @@ struct vmm_pci_host {
     struct vmm_mmio_map map; /**< The BARs that are decoded now. */
 };
 
+/** What vmm_pci_host_init() is told. */
 struct vmm_pci_host_config {
     uint64_t ecam_base, ecam_size;     /**< Multiples of 1 MiB: one a bus, at most 256. */
     uint64_t window_base, window_size; /**< For BARs, below 4 GiB; PCI address = guest-physical. */
@@ -214,5 +216,6 @@ void vmm_pci_host_window_mmio(void *dev, struct vmm_mmio *io);
 /** Write the host's node; messages go to the node with VMM_PHANDLE_MSI. */
 void vmm_pci_host_fdt(struct vmm_fdt *fdt, const struct vmm_pci_host *host);
 
+/** Registers, for the test of the tables' validity. */
 extern const struct vmm_reg_bank vmm_pci_config_bank;
-extern const struct vmm_reg_bank vmm_pci_msix_bank;
+extern const struct vmm_reg_bank vmm_pci_msix_bank; /**< Likewise. */

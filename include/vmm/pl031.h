@@ -41,4 +41,5 @@ void vmm_pl031_mmio(void *dev, struct vmm_mmio *io);
 /** Write the device's node; its clock is VMM_PHANDLE_APB_CLOCK. */
 void vmm_pl031_fdt(struct vmm_fdt *fdt, vmm_gpa_t base, uint32_t intid);
 
+/** Its registers, for the test of the table's validity. */
 extern const struct vmm_reg_bank vmm_pl031_bank;

@@ -38,6 +38,7 @@ struct vmm_reg {
     void (*write)(void *dev, unsigned n, uint64_t value, uint64_t mask);
 };
 
+/** A device's registers: a table, sorted by offset. */
 struct vmm_reg_bank {
     const char *name;
     uint32_t size; /**< Bytes of address space the bank claims. */

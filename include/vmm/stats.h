@@ -33,6 +33,7 @@ enum vmm_time {
     VMM_TIMES
 };
 
+/** What a vCPU has done and how its time was spent, since the VM was created. */
 struct vmm_stats {
     uint64_t event[VMM_EVENTS];
     uint64_t injected;        /**< Interrupts put into a list register as pending. */

@@ -11,6 +11,7 @@ struct vmm_vcpu;
 
 #define VMM_TRACE_DEPTH 64u /**< Exits that are kept of each vCPU; a power of two. */
 
+/** One exit. */
 struct vmm_trace_entry {
     uint64_t when;    /**< vmm_host_counter() as of the vCPU's last change of vmm_stats.now. */
     uint64_t pc;      /**< Of the instruction that left, or behind it (AArch64: of an HVC). */

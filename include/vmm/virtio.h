@@ -195,6 +195,7 @@ const struct vmm_virtio_queue *vmm_virtio_queue(const struct vmm_virtio *v, uint
 /** Write the size of queue `n`. Ignored while it is enabled, and if there is none. */
 void vmm_virtio_queue_size(struct vmm_virtio *v, uint32_t n, uint16_t size);
 
+/** The three parts of a ring (2.6). */
 enum vmm_virtio_area { VMM_VIRTIO_DESC, VMM_VIRTIO_DRIVER_AREA, VMM_VIRTIO_DEVICE_AREA };
 
 /** Write bits of the address of one area of queue `n`: those of `mask`; `value` has no others.

@@ -18,6 +18,7 @@
  */
 #define VMM_VIRTIO_BLK_SEGMENTS (VMM_VIRTIO_BLK_QUEUE_SIZE + 8u)
 
+/** Where a request is. */
 enum vmm_virtio_blk_state {
     VMM_VIRTIO_BLK_FREE,
     VMM_VIRTIO_BLK_LIVE,     /**< With the back end; to be answered. */

@@ -35,4 +35,5 @@ void vmm_virtio_mmio_access(void *dev, struct vmm_mmio *io);
 /** Write the device's node. */
 void vmm_virtio_mmio_fdt(struct vmm_fdt *fdt, vmm_gpa_t base, uint32_t intid);
 
+/** Its registers, for the test of the table's validity. */
 extern const struct vmm_reg_bank vmm_virtio_mmio_bank;

@@ -34,6 +34,7 @@ struct vmm_virtio_pci {
 VMM_MUST_CHECK enum vmm_err vmm_virtio_pci_init(struct vmm_virtio_pci *pci,
                                                 struct vmm_virtio *virtio);
 
+/** Registers, for the test of the tables' validity. */
 extern const struct vmm_reg_bank vmm_virtio_pci_common_bank;
-extern const struct vmm_reg_bank vmm_virtio_pci_isr_bank;
-extern const struct vmm_reg_bank vmm_virtio_pci_notify_bank;
+extern const struct vmm_reg_bank vmm_virtio_pci_isr_bank;    /**< Likewise. */
+extern const struct vmm_reg_bank vmm_virtio_pci_notify_bank; /**< Likewise. */

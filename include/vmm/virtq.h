@@ -45,8 +45,8 @@ struct vmm_virtq_ops {
     bool (*interrupt_due)(struct vmm_virtq *q);
 };
 
-extern const struct vmm_virtq_ops vmm_virtq_split;
-extern const struct vmm_virtq_ops vmm_virtq_packed;
+extern const struct vmm_virtq_ops vmm_virtq_split;  /**< Split rings (2.7). */
+extern const struct vmm_virtq_ops vmm_virtq_packed; /**< Packed rings (2.8). */
 
 /** A queue in use. Its fields are the ring formats' own. */
 struct vmm_virtq {

@@ -14,6 +14,7 @@
 /** Most vCPUs that a VM can have. */
 #define VMM_MAX_VCPUS 8
 
+/** Where a VM is in its life. */
 enum vmm_vm_state {
     VMM_VM_CREATED,         /**< Not started, or reset and not started again. */
     VMM_VM_RUNNING,         /**< At least one vCPU is not off. */

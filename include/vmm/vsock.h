@@ -21,8 +21,10 @@
 #define VMM_VSOCK_CID_MIN 3u
 #define VMM_VSOCK_CID_MAX 0xfffffffeu
 
+/** Kinds of sockets (5.10.6). */
 enum vmm_vsock_type { VMM_VSOCK_STREAM = 1, VMM_VSOCK_SEQPACKET = 2 };
 
+/** What a packet is (5.10.6). */
 enum vmm_vsock_op {
     VMM_VSOCK_REQUEST = 1,
     VMM_VSOCK_RESPONSE = 2,
