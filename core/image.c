@@ -219,21 +219,34 @@ static void copy_in(const struct vmm_mem *mem, uint64_t gpa, const uint8_t *from
     }
 }
 
-static void copy_kernel(const struct plan *plan, const struct vmm_image *image)
+static void add_part(struct vmm_image_copy *copy, uint64_t to, const uint8_t *from, uint64_t size)
 {
-    if (image->kind != VMM_IMAGE_ELF) {
-        copy_in(plan->mem, plan->kernel, image->blob.data, image->blob.size);
-        return;
+    if (size != 0) {
+        copy->part[copy->count++] = (struct vmm_image_part) { from, VMM_GPA(to), size };
+    }
+}
+
+static void list_parts(const struct plan *plan, const struct vmm_boot_images *images,
+                       struct vmm_image_copy *copy)
+{
+    struct vmm_blob kernel = images->kernel.blob;
+
+    _Static_assert(ARRAY_SIZE(copy->part) >= VMM_ELF_MAX_SEGMENTS + 1, "kernel and initrd");
+    *copy = (struct vmm_image_copy) { .count = 0 };
+    if (images->kernel.kind != VMM_IMAGE_ELF) {
+        add_part(copy, plan->kernel, kernel.data, kernel.size);
     }
     for (size_t i = 0; i < plan->elf.count; i++) {
         const struct vmm_elf_segment *s = &plan->elf.segment[i];
 
-        copy_in(plan->mem, s->paddr, image->blob.data + s->file_offset, s->file_size);
+        add_part(copy, s->paddr, kernel.data + s->file_offset, s->file_size);
     }
+    add_part(copy, plan->layout.initrd.v, images->initrd.data, images->initrd.size);
 }
 
-enum vmm_err vmm_image_load(const struct vmm_mem *mem, const struct vmm_boot_images *images,
-                            struct vmm_boot_layout *layout, struct vmm_diag *diag)
+enum vmm_err vmm_image_place(const struct vmm_mem *mem, const struct vmm_boot_images *images,
+                             struct vmm_boot_layout *layout, struct vmm_image_copy *copy,
+                             struct vmm_diag *diag)
 {
     struct plan plan = { .mem = mem };
     enum vmm_err err;
@@ -248,11 +261,39 @@ enum vmm_err vmm_image_load(const struct vmm_mem *mem, const struct vmm_boot_ima
     if (err == VMM_OK) {
         err = place_initrd(&plan, images, diag);
     }
-    if (err != VMM_OK) {
-        return err;
+    if (err == VMM_OK) {
+        list_parts(&plan, images, copy);
+        *layout = plan.layout;
     }
-    copy_kernel(&plan, &images->kernel);
-    copy_in(mem, plan.layout.initrd.v, images->initrd.data, images->initrd.size);
-    *layout = plan.layout;
-    return VMM_OK;
+    return err;
+}
+
+bool vmm_image_copy_some(const struct vmm_mem *mem, struct vmm_image_copy *copy, uint64_t max)
+{
+    while (copy->next < copy->count && max > 0) {
+        const struct vmm_image_part *part = &copy->part[copy->next];
+        uint64_t left = part->size - copy->done;
+        uint64_t n = left < max ? left : max;
+
+        copy_in(mem, part->to.v + copy->done, part->from + copy->done, n);
+        max -= n;
+        copy->done += n;
+        if (copy->done == part->size) {
+            copy->next++;
+            copy->done = 0;
+        }
+    }
+    return copy->next < copy->count;
+}
+
+enum vmm_err vmm_image_load(const struct vmm_mem *mem, const struct vmm_boot_images *images,
+                            struct vmm_boot_layout *layout, struct vmm_diag *diag)
+{
+    struct vmm_image_copy copy;
+    enum vmm_err err = vmm_image_place(mem, images, layout, &copy, diag);
+
+    if (err == VMM_OK) {
+        (void)vmm_image_copy_some(mem, &copy, UINT64_MAX);
+    }
+    return err;
 }

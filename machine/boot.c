@@ -7,20 +7,18 @@
 
 #include "internal.h"
 
-/* Fills RAM and `layout`. */
-static enum vmm_err load(struct vmm_machine *machine, struct vmm_diag *diag)
+/* Where all goes; once a boot. */
+static enum vmm_err place(struct vmm_machine *machine, struct vmm_diag *diag)
 {
     struct vmm_boot_images images = { .initrd = machine->desc.initrd };
     enum vmm_err err = vmm_image_probe(&images.kernel, machine->desc.kernel, diag);
 
-    if (err != VMM_OK) {
-        return err;
+    if (err == VMM_OK) {
+        err =
+            vmm_image_place(&machine->vm.mem, &images, &machine->layout, &machine->life.copy, diag);
     }
-    err = vmm_image_load(&machine->vm.mem, &images, &machine->layout, diag);
-    if (err != VMM_OK) {
-        return err;
-    }
-    return vmm_machine_write_fdt(machine, diag);
+    machine->life.placed = err == VMM_OK;
+    return err;
 }
 
 static void reset_extra(struct vmm_machine *machine)
@@ -49,6 +47,7 @@ void vmm_machine_boot_begin(struct vmm_machine *machine)
     machine->fdt_size = 0;
     machine->life.clear_region = 0;
     machine->life.clear_offset = 0;
+    machine->life.placed = false;
 }
 
 /* A guest that starts with caches off must see neither old data nor lines written back late. True
@@ -63,7 +62,7 @@ static bool clear_some(struct vmm_machine *machine)
     }
     const struct vmm_mem_region *region = &mem->region[life->clear_region];
     uint64_t left = region->size - life->clear_offset;
-    size_t len = left < VMM_LIFE_CLEAR_STEP ? (size_t)left : VMM_LIFE_CLEAR_STEP;
+    size_t len = left < VMM_LIFE_STEP ? (size_t)left : VMM_LIFE_STEP;
     uint8_t *start = region->host + life->clear_offset;
 
     memset(start, 0, len);
@@ -76,26 +75,25 @@ static bool clear_some(struct vmm_machine *machine)
     return true;
 }
 
-enum vmm_err vmm_machine_boot_step(struct vmm_machine *machine, bool *started,
-                                   struct vmm_diag *diag)
+static enum vmm_err check_complete(const struct vmm_machine *machine, struct vmm_diag *diag)
 {
-    struct vmm_vm *vm = &machine->vm;
-    enum vmm_err err;
-
-    *started = false;
-    if (vm->mem.count != machine->desc.ram_count) {
-        return vmm_fail(diag, VMM_ERR_INVALID, "%zu of %zu RAM regions have memory", vm->mem.count,
-                        machine->desc.ram_count);
+    if (machine->vm.mem.count != machine->desc.ram_count) {
+        return vmm_fail(diag, VMM_ERR_INVALID, "%zu of %zu RAM regions have memory",
+                        machine->vm.mem.count, machine->desc.ram_count);
     }
     if (machine->virtio_count != machine->desc.device_count) {
         return vmm_fail(diag, VMM_ERR_INVALID, "%zu of %zu virtio devices were added",
                         machine->virtio_count, machine->desc.device_count);
     }
-    if (clear_some(machine)) {
-        return VMM_OK;
-    }
-    machine->ram_is_clear = false;
-    err = load(machine, diag);
+    return VMM_OK;
+}
+
+/* RAM has all but the device tree. */
+static enum vmm_err start(struct vmm_machine *machine, struct vmm_diag *diag)
+{
+    struct vmm_vm *vm = &machine->vm;
+    enum vmm_err err = vmm_machine_write_fdt(machine, diag);
+
     if (err != VMM_OK) {
         return err;
     }
@@ -103,8 +101,29 @@ enum vmm_err vmm_machine_boot_step(struct vmm_machine *machine, bool *started,
     vm->irqchip.ops->reset(vm->irqchip.chip);
     vmm_machine_passthrough_reset(machine);
     vmm_vm_start(vm, machine->layout.entry, machine->layout.fdt.v);
-    *started = true;
     return VMM_OK;
+}
+
+enum vmm_err vmm_machine_boot_step(struct vmm_machine *machine, bool *started,
+                                   struct vmm_diag *diag)
+{
+    enum vmm_err err = check_complete(machine, diag);
+
+    *started = false;
+    if (err == VMM_OK && !machine->life.placed) {
+        if (clear_some(machine)) {
+            return VMM_OK;
+        }
+        machine->ram_is_clear = false;
+        err = place(machine, diag);
+    }
+    if (err != VMM_OK ||
+        vmm_image_copy_some(&machine->vm.mem, &machine->life.copy, VMM_LIFE_STEP)) {
+        return err;
+    }
+    err = start(machine, diag);
+    *started = err == VMM_OK;
+    return err;
 }
 
 enum vmm_err vmm_machine_boot(struct vmm_machine *machine, struct vmm_diag *diag)

@@ -51,8 +51,8 @@ bool vmm_machine_virtio_busy(const struct vmm_machine *machine);
 /** A boot begins: vCPUs at reset, nothing of RAM cleared yet. No vCPU executes until it is over. */
 void vmm_machine_boot_begin(struct vmm_machine *machine);
 
-/** Clear the next piece of RAM, or, if all is clear, load the images, reset the devices and start
- * the VM (`*started`). Errors as vmm_machine_boot(). */
+/** Clear the next piece of RAM, or copy the next piece of the images. With the last one: write the
+ * device tree, reset the devices and start the VM (`*started`). Errors as vmm_machine_boot(). */
 VMM_MUST_CHECK enum vmm_err vmm_machine_boot_step(struct vmm_machine *machine, bool *started,
                                                   struct vmm_diag *diag);
 

@@ -102,16 +102,42 @@ struct vmm_boot_layout {
     uint64_t fdt_room; /**< Bytes free for the device tree at `fdt`. */
 };
 
+/** A part of an image, to be copied into guest RAM. */
+struct vmm_image_part {
+    const uint8_t *from;
+    vmm_gpa_t to;
+    uint64_t size;
+};
+
+/** Images on their way into guest RAM. */
+struct vmm_image_copy {
+    struct vmm_image_part part[VMM_PLACE_MAX];
+    size_t count;
+    size_t next;   /**< The part that is being copied, */
+    uint64_t done; /**< and bytes of it. */
+};
+
 /**
- * Place kernel, initrd and device tree without overlaps and copy the first two; the rest of RAM
- * must be zero already. The device tree goes to the start of RAM where the kernel leaves room
+ * Place kernel, initrd and device tree without overlaps, and say what is to be copied where; RAM
+ * is not touched. The device tree goes to the start of RAM where the kernel leaves room
  * (as QEMU's `virt` does), else to the lowest 2 MiB-aligned room; inside one RAM region, at most
  * 2 MiB. The initrd goes above the kernel, 4 KiB-aligned; away from one that does not tell its
  * memory (ELF, flat), if there is room: 128 MiB up or half of RAM, whichever is less.
- * @param images The kernel as vmm_image_probe() recognised it.
- * @retval VMM_OK               Loaded; `layout` is filled. Else it is unchanged.
- * @retval VMM_ERR_* as vmm_place_at() and vmm_place_any(); nothing was written then.
+ * @param images    The kernel as vmm_image_probe() recognised it.
+ * @param[out] copy For vmm_image_copy_some(); it points into the images.
+ * @retval VMM_OK   `layout` and `copy` are filled. Else both are unchanged.
+ * @retval VMM_ERR_* as vmm_image_probe(), vmm_place_at() and vmm_place_any().
  */
+VMM_MUST_CHECK enum vmm_err vmm_image_place(const struct vmm_mem *mem,
+                                            const struct vmm_boot_images *images,
+                                            struct vmm_boot_layout *layout,
+                                            struct vmm_image_copy *copy, struct vmm_diag *diag);
+
+/** Copy the next bytes, at most `max`. RAM beside the images must be zero when the guest starts.
+ * Returns whether some are left; nothing that is in `mem` has changed meanwhile. */
+bool vmm_image_copy_some(const struct vmm_mem *mem, struct vmm_image_copy *copy, uint64_t max);
+
+/** Place and copy all at once; as vmm_image_place(). Nothing is written after an error. */
 VMM_MUST_CHECK enum vmm_err vmm_image_load(const struct vmm_mem *mem,
                                            const struct vmm_boot_images *images,
                                            struct vmm_boot_layout *layout, struct vmm_diag *diag);

@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include <vmm/err.h>
+#include <vmm/image.h>
 
 struct vmm_machine;
 
@@ -50,13 +51,15 @@ struct vmm_life {
     bool failed;           /**< OFF, since the last boot could not be done; the log says why. */
     size_t clear_region;   /**< How far the boot has cleared RAM: region, */
     uint64_t clear_offset; /**< and bytes of it. */
+    bool placed;           /**< The images have their places, and `copy` says how far they are. */
+    struct vmm_image_copy copy;
     /** Told of each new state, by the call that changed it; NULL: nobody. Does not call back. */
     void (*changed)(void *cookie, struct vmm_machine *machine);
     void *cookie;
 };
 
-/** Bytes of RAM that one step clears, at most; the images are loaded by one step. */
-#define VMM_LIFE_CLEAR_STEP 0x400000u
+/** Bytes of RAM that one step clears or copies, at most. */
+#define VMM_LIFE_STEP 0x400000u
 
 /** @retval VMM_ERR_STATE It is not OFF or HELD. */
 VMM_MUST_CHECK enum vmm_err vmm_life_start(struct vmm_machine *machine);

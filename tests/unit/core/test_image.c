@@ -7,6 +7,7 @@
 
 #define RAM 0x40000000u
 #define MIB 0x100000u
+#define PIECE 4097u
 
 static uint8_t *ram;
 static uint8_t *data;
@@ -71,9 +72,51 @@ static void initrd(size_t size)
     images.initrd = (struct vmm_blob) { data, size };
 }
 
+/* Piece by piece, and once more at once. */
 static enum vmm_err load(void)
 {
-    return vmm_image_load(&mem, &images, &layout, &diag);
+    struct vmm_boot_layout again;
+    struct vmm_image_copy copy;
+    enum vmm_err err = vmm_image_place(&mem, &images, &layout, &copy, &diag);
+    uint8_t *pieces;
+
+    if (err != VMM_OK) {
+        assert_int_equal(vmm_image_load(&mem, &images, &again, &diag), err);
+        return err;
+    }
+    while (vmm_image_copy_some(&mem, &copy, PIECE)) {
+    }
+    assert_false(vmm_image_copy_some(&mem, &copy, PIECE));
+    pieces = malloc(ram_size);
+    assert_non_null(pieces);
+    memcpy(pieces, ram, ram_size);
+    memset(ram, 0, ram_size);
+    assert_int_equal(vmm_image_load(&mem, &images, &again, &diag), VMM_OK);
+    assert_memory_equal(ram, pieces, ram_size);
+    assert_memory_equal(&layout, &again, sizeof(again));
+    free(pieces);
+    return VMM_OK;
+}
+
+static void copies_no_more_than_asked(void **state)
+{
+    struct vmm_image_copy copy;
+
+    (void)state;
+    make_ram(RAM, 4 * MIB);
+    flat_kernel(10);
+    initrd(10);
+    assert_int_equal(vmm_image_place(&mem, &images, &layout, &copy, &diag), VMM_OK);
+    assert_int_equal(ram[VMM_FLAT_OFFSET], 0);
+    assert_true(vmm_image_copy_some(&mem, &copy, 9));
+    assert_int_equal(ram[VMM_FLAT_OFFSET + 8], 0xd1);
+    assert_int_equal(ram[VMM_FLAT_OFFSET + 9], 0);
+    assert_true(vmm_image_copy_some(&mem, &copy, 3)); /* Of both. */
+    assert_int_equal(ram[VMM_FLAT_OFFSET + 9], 0xd1);
+    assert_int_equal(ram[layout.initrd.v - RAM + 1], 0xd1);
+    assert_int_equal(ram[layout.initrd.v - RAM + 2], 0);
+    assert_false(vmm_image_copy_some(&mem, &copy, 8));
+    assert_int_equal(ram[layout.initrd.v - RAM + 9], 0xd1);
 }
 
 static enum vmm_err probe(const char *head, size_t len)
@@ -290,6 +333,7 @@ static void ram_at_the_top_of_the_address_space(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(copies_no_more_than_asked),
         CASE(foreign_files_are_named),
         CASE(boot_image_as_linux_wants_it),
         CASE(boot_image_keeps_its_offset_and_alignment),

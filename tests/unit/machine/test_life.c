@@ -4,7 +4,7 @@
 
 #include "machine_test.h"
 
-#define CLEARED (2 * VMM_LIFE_CLEAR_STEP + 0x1000u) /* Three steps of clearing. */
+#define CLEARED (2 * VMM_LIFE_STEP + 0x1000u) /* Three steps of clearing. */
 
 static struct vmm_machine machine;
 static struct vmm_vm_desc desc;
@@ -102,6 +102,42 @@ static void restart_resets_all_in_steps(void **state)
     assert_int_equal(ram[CLEARED - 1], 0);
     assert_int_equal(machine.vcpu[1].state, VMM_VCPU_CREATED);
     assert_true(vmm_vcpu_is_on(&machine.vcpu[0]));
+}
+
+/* Kernel and initrd, of which a piece may have the end of one and the start of the other. */
+static void large_images_take_steps(void **state)
+{
+    static uint8_t image[VMM_LIFE_STEP + 0x200000u];
+    const size_t kernel = 0x201000u;
+    const size_t initrd = VMM_LIFE_STEP - 0x2000u;
+    const uint8_t *at;
+
+    (void)state;
+    memset(image, 0x5a, sizeof(image));
+    machine.desc.kernel = (struct vmm_blob) { image, kernel };
+    machine.desc.initrd = (struct vmm_blob) { image, initrd };
+    assert_int_equal(vmm_life_start(&machine), VMM_OK);
+    assert_int_equal(steps(), 2); /* RAM is clear. */
+    at = ram + VMM_FLAT_OFFSET;
+    assert_memory_equal(at, image, kernel);
+    assert_int_equal(at[-1], 0);
+    assert_int_equal(at[kernel], 0);
+    at = ram + (machine.layout.initrd.v - RAM_BASE);
+    assert_memory_equal(at, image, initrd);
+    assert_int_equal(at[initrd], 0);
+    /* Begun anew half-way: nothing is left of what was copied. */
+    vmm_life_restart(&machine);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(vmm_life_step(&machine, NULL), VMM_OK);
+    }
+    assert_int_equal(ram[VMM_FLAT_OFFSET], 0x5a);
+    assert_int_equal(machine.life.state, VMM_LIFE_BOOTING);
+    machine.desc.kernel = (struct vmm_blob) { payload, sizeof(payload) };
+    machine.desc.initrd.size = 0;
+    vmm_life_restart(&machine);
+    assert_int_equal(steps(), 4);
+    assert_memory_equal(ram + VMM_FLAT_OFFSET, payload, sizeof(payload));
+    assert_int_equal(ram[VMM_FLAT_OFFSET + sizeof(payload)], 0);
 }
 
 static void stop_at_any_time(void **state)
@@ -273,10 +309,9 @@ static void cannot_boot(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(starts_and_is_told),    T(restart_resets_all_in_steps),
-        T(stop_at_any_time),      T(stop_overrules_the_policy),
-        T(pause_and_resume),      T(policies),
-        T(held_keeps_its_memory), T(restarts_are_limited),
+        T(starts_and_is_told), T(restart_resets_all_in_steps), T(large_images_take_steps),
+        T(stop_at_any_time),   T(stop_overrules_the_policy),   T(pause_and_resume),
+        T(policies),           T(held_keeps_its_memory),       T(restarts_are_limited),
         T(cannot_boot),
     };
 
