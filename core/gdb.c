@@ -108,13 +108,6 @@ static void packet_complete(struct vmm_gdb *gdb)
     vmm_vm_pause(gdb->vm, VMM_PAUSED_BY_DEBUGGER);
 }
 
-static int value_of(char c)
-{
-    const char *at = c == '\0' ? NULL : strchr(digit, c);
-
-    return at == NULL ? -1 : (int)(at - digit);
-}
-
 static void between(struct vmm_gdb *gdb, char c)
 {
     if (c == '$') {
@@ -141,6 +134,23 @@ static void body(struct vmm_gdb *gdb, char c)
     }
 }
 
+static void checksum(struct vmm_gdb *gdb, char c)
+{
+    bool first = gdb->frame == VMM_GDB_CHECKSUM_1;
+    int nibble = gdb_nibble(c);
+
+    gdb->frame = VMM_GDB_BETWEEN;
+    if (nibble < 0) {
+        return;
+    }
+    if (first) {
+        gdb->frame = VMM_GDB_CHECKSUM_2;
+        gdb->sum_read = (uint8_t)nibble;
+    } else if ((gdb->sum_read << 4 | nibble) == gdb->sum) {
+        packet_complete(gdb);
+    }
+}
+
 static void byte(struct vmm_gdb *gdb, char c)
 {
     switch (gdb->frame) {
@@ -150,15 +160,8 @@ static void byte(struct vmm_gdb *gdb, char c)
     case VMM_GDB_BODY:
         body(gdb, c);
         break;
-    case VMM_GDB_CHECKSUM_1:
-        gdb->sum_read = (uint8_t)value_of(c);
-        gdb->frame = VMM_GDB_CHECKSUM_2;
-        break;
     default:
-        gdb->frame = VMM_GDB_BETWEEN;
-        if ((uint8_t)(gdb->sum_read << 4 | (uint8_t)value_of(c)) == gdb->sum) {
-            packet_complete(gdb);
-        }
+        checksum(gdb, c);
         break;
     }
 }

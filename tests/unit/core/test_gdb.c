@@ -128,6 +128,8 @@ static void packets_that_are_damaged_are_dropped(void **state)
     put("garbage#00");
     put("$?#00");
     put("$?#zz");
+    put("$A__#zz"); /* Its sum is 0xff. */
+    put("$A__#fz");
     put("$");
     put(longer);
     put("#00");
