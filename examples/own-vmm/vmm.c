@@ -7,7 +7,7 @@
 #include <vmm/microkit.h>
 
 #define BELL_BASE 0x0b000000u
-#define BELL_INTID 60u /* An SPI that machine "virt" leaves free. */
+#define BELL_INTID 64u /* An SPI that machine "virt" leaves free. */
 #define RINGER 10u     /* The other protection domain's channel. */
 
 static struct bell {

@@ -117,7 +117,8 @@ VMM_MUST_CHECK enum vmm_err vmm_machine_init(struct vmm_machine *machine,
 
 /**
  * Add a device of the embedder's own, before the first boot. Its wire is vmm_gic_spi() of an INTID
- * that the type leaves free.
+ * that the type leaves free: those that the fields of vmm_machine_type name are taken, of "virt" 33
+ * to 38, 48 to 63 and 80 to 143.
  * @retval VMM_ERR_INVALID The region is empty, wraps, has no name or no handler, or reaches RAM.
  * @retval VMM_ERR_OVERLAP Another device is there.
  * @retval VMM_ERR_FULL    VMM_MACHINE_EXTRA_MAX devices, or the map is full.

@@ -6,7 +6,7 @@
 #define BELL_ID 0x6c6c6562u
 #define STATUS (BELL + 4)
 #define COUNT (BELL + 8)
-#define BELL_INTID 60u
+#define BELL_INTID 64u
 #define RINGER 10u
 #define ANOTHER 11u
 
