@@ -199,7 +199,9 @@ static bool interrupt_due(struct vmm_virtq *q)
 
     q->unsignalled = 0;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    uint16_t flags = load16(q->driver + EVENT_FLAGS);
+    /* Flags that ask for an event are read before the offset that they were stored behind. */
+    uint16_t flags = __atomic_load_n((const uint16_t *)(const void *)(q->driver + EVENT_FLAGS),
+                                     __ATOMIC_ACQUIRE);
 
     if (flags != EVENT_DESC || !q->event_idx || many) {
         return flags != EVENT_DISABLE;
