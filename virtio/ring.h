@@ -16,9 +16,9 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "rings are little-endi
 
 /** Runs look this often for more; then they end with what they have seen. */
 #define LOOKS_MAX 4u
-/** Looks for an index that stands still; a driver that outruns them loses notifications of its own.
- */
-#define SETTLE_MAX 16u
+/** Split: looks for an index that stands still. Each of the others sees a chain more, and a ring has
+ * no more of them than its size. */
+#define SETTLE_MAX(q) ((q)->size + 1u)
 
 /** A descriptor: two words, each read once. */
 struct desc {

@@ -69,7 +69,7 @@ static void hush(struct vmm_virtq *q)
 static void settle(struct vmm_virtq *q)
 {
     q->last = true;
-    for (unsigned i = 0; i < SETTLE_MAX; i++) {
+    for (unsigned i = 0; i < SETTLE_MAX(q); i++) {
         ask(q);
         uint16_t idx = avail_idx(q);
 
@@ -199,7 +199,7 @@ static void push(struct vmm_virtq *q, uint32_t token, uint32_t written)
     __atomic_store_n((uint32_t *)(void *)(p + 4), written, __ATOMIC_RELAXED);
     q->used++;
     __atomic_store_n((uint16_t *)(void *)(q->device + RING_IDX), q->used, __ATOMIC_RELEASE);
-    if (q->unsignalled < q->size) {
+    if (q->unsignalled <= q->size) {
         q->unsignalled++;
     }
 }
@@ -207,9 +207,13 @@ static void push(struct vmm_virtq *q, uint32_t token, uint32_t written)
 static bool interrupt_due(struct vmm_virtq *q)
 {
     uint16_t old = (uint16_t)(q->used - q->unsignalled);
+    bool many = q->unsignalled > q->size; /* More than `old` tells of. */
 
     q->unsignalled = 0;
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (many && q->event_idx) {
+        return true;
+    }
     if (q->event_idx) {
         return passed(load16(q->driver + RING_ENTRY + q->size * AVAIL_ENTRY_SIZE), q->used, old);
     }

@@ -14,7 +14,7 @@
 
 /* A proof of one look more is a proof of all. */
 #undef SETTLE_MAX
-#define SETTLE_MAX 2u
+#define SETTLE_MAX(q) 2u
 #include "../../virtio/virtq_split.c"
 
 #define SEGMENTS 2 /* A walk ends when these are used up: they bound its loops. */
@@ -34,7 +34,7 @@ static bool valid(const struct vmm_virtq *q)
 {
     return ahead(q->next, q) <= ahead(q->seen, q) && ahead(q->seen, q) <= q->size &&
            (q->last ? q->looks == LOOKS_MAX && q->asked : q->looks < LOOKS_MAX) &&
-           q->unsignalled <= q->size;
+           q->unsignalled <= q->size + 1;
 }
 
 /* The run has less left: a look more, of LOOKS_MAX, or a chain less of those seen. */

@@ -632,6 +632,26 @@ static void test_split_used_event(void **state)
     assert_int_equal(interrupts(), 1);
 }
 
+/* While the device looks, the driver uses the whole ring again and again. */
+static void refill_all(struct drv *d)
+{
+    while ((uint16_t)(d->queue[0].avail_idx - *drv_u16(d, d->queue[0].used + 2)) < SIZE) {
+        refill(d);
+    }
+}
+
+/* 2.7.7.2: passed, though more than a ring ago. */
+static void test_split_used_event_of_a_long_run(void **state)
+{
+    (void)state;
+    start(EVENT);
+    *drv_u16(&b->drv, b->drv.queue[0].avail + 4 + 2 * SIZE) = 2;
+    b->echo.while_popping = refill_all;
+    one_request();
+    assert_true(b->echo.popped > 2 * SIZE);
+    assert_int_equal(interrupts(), 1);
+}
+
 /* 2.8.10, 2.8.14: DESC with an offset and a wrap counter, over the end of the ring. */
 static void test_packed_desc_event(void **state)
 {
@@ -740,6 +760,7 @@ int main(void)
         cmocka_unit_test_setup(test_available_index_moves_back, setup_split),
         cmocka_unit_test_setup(test_split_avail_event, setup_split),
         cmocka_unit_test_setup(test_split_used_event, setup_split),
+        cmocka_unit_test_setup(test_split_used_event_of_a_long_run, setup_split),
         cmocka_unit_test_setup(test_copies_end_with_the_segments, setup_split),
         cmocka_unit_test_setup(test_packed_chain_without_end, setup_packed),
         cmocka_unit_test_setup(test_packed_out_of_order_chains, setup_packed),
