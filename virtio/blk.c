@@ -55,12 +55,12 @@ static uint8_t *status_byte(const struct vmm_chain *chain)
     return last->data + last->size - 1;
 }
 
-/* 2.7.8.2: after a failure nobody knows how much of the data was written. */
+/* 2.7.8.2: after a failure nobody knows how much of the data was written; the status was. */
 static void answer(struct vmm_virtio_blk *b, const struct vmm_virtio_blk_slot *slot, int status)
 {
     __atomic_store_n(slot->status, (uint8_t)status, __ATOMIC_RELAXED);
     vmm_virtio_push(&b->virtio, slot->queue, slot->token,
-                    status == VMM_VIRTIO_BLK_S_OK ? slot->written : 0);
+                    status == VMM_VIRTIO_BLK_S_OK || slot->written == 1 ? slot->written : 0);
     b->used |= (uint16_t)(1u << slot->queue);
 }
 
@@ -201,30 +201,39 @@ static void serve(struct vmm_virtio_blk *b, unsigned n)
             }
             return;
         }
+        b->last = (uint8_t)n;
         handle(b, n, &chain);
+    }
+}
+
+/* Who had something last comes last, lest a queue that is always full take all slots. */
+static void serve_all(struct vmm_virtio_blk *b)
+{
+    unsigned count = b->virtio.queue_count;
+    unsigned n = b->last;
+
+    for (unsigned i = 0; i < count; i++) {
+        n = n + 1 < count ? n + 1 : 0;
+        if ((b->waiting & 1u << n) != 0) {
+            serve(b, n);
+        }
     }
 }
 
 static void run(struct vmm_virtio_blk *b)
 {
-    b->running = true;
     b->moved = 0;
     submit_flushes(b);
     if (b->parked && !b->refused) {
         submit_or_park(b);
     }
     submit_pieces(b);
-    for (unsigned n = 0; n < b->virtio.queue_count; n++) {
-        if ((b->waiting & 1u << n) != 0) {
-            serve(b, n);
-        }
-    }
+    serve_all(b);
     submit_flushes(b);
     if (b->submitted) {
         b->submitted = false;
         b->backend.kick(b->backend.cookie);
     }
-    b->running = false;
     tell(b);
 }
 

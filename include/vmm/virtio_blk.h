@@ -50,15 +50,15 @@ struct vmm_virtio_blk {
     uint8_t in_flight; /**< Slots that are LIVE or ORPHAN. */
     uint8_t orphans;   /**< Slots that are ORPHAN. */
     uint8_t to_flush;  /**< Slots that are TO_FLUSH. */
+    uint8_t last;      /**< Queue that a request was taken from last. */
     uint16_t waiting;  /**< Bit n: queue n may have more, or is polled. */
     uint16_t used;     /**< Bit n: queue n has something used and not told yet. */
     uint32_t moved;    /**< Bytes that the back end has moved at once, in this event. */
-    bool running;
-    bool submitted; /**< Since the last kick. */
-    bool refused;   /**< By the back end, which will call when it has room. */
-    bool parked;    /**< A slot is PARKED: `request` is its request, and `data` in use. */
-    uint32_t left;  /**< Sectors behind `request`, which is a piece, that are not submitted yet; not
-                       0:  `data` is in use, and no other request is taken. */
+    bool submitted;    /**< Since the last kick. */
+    bool refused;      /**< By the back end, which will call when it has room. */
+    bool parked;       /**< A slot is PARKED: `request` is its request, and `data` in use. */
+    uint32_t left; /**< Sectors behind `request`, which is a piece, that are not submitted yet; not
+                      0:  `data` is in use, and no other request is taken. */
     uint32_t cut_off; /**< Bytes of the last segment of `request` that are behind it. */
     struct vmm_block_request request;
     struct vmm_seg seg[VMM_VIRTIO_BLK_SEGMENTS];

@@ -603,6 +603,11 @@ static void test_back_end_errors(void **state)
     drv_kick(&d, 0);
     assert_int_equal(used(0, &written), IOERR);
     assert_int_equal(written, 0);
+    /* Nothing but the status could be written, and was. */
+    request(0, T_OUT, 0, 512, false);
+    drv_kick(&d, 0);
+    assert_int_equal(used(0, &written), IOERR);
+    assert_int_equal(written, 1);
     disk.status = VMM_BLOCK_UNSUPPORTED;
     assert_int_equal(ranged(T_DISCARD, 0, 1, 0), UNSUPP);
 }
@@ -1081,6 +1086,41 @@ static void test_queues_are_busy_together(void **state)
     assert_true(drv_notify_wanted(&d, 0));
 }
 
+/* One queue has more requests than there are slots, all the time; the other's turn comes. */
+static void test_a_full_queue_leaves_room_for_the_other(void **state)
+{
+    const struct drv_buf other[] = { { HEADER + 16, 16, false },
+                                     { DATA, 512, true },
+                                     { STATUS, 1, true } };
+    unsigned completed = 0;
+    bool submitted = false;
+
+    (void)state;
+    disk.at_once = false;
+    drv_start(&d, F_ALL | ring_format, 2, 256);
+    for (unsigned i = 0; i < VMM_VIRTIO_BLK_SLOTS + 10; i++) {
+        request(0, T_IN, 0, 512, true);
+    }
+    drv_kick(&d, 0);
+    put_header(HEADER + 16, T_IN, 1);
+    drv_add(&d, 1, other, 3);
+    drv_kick(&d, 1);
+    while (!submitted) {
+        assert_true(completed++ < 3);
+        finish(0);
+        assert_int_equal(answered(0), 1);
+        request(0, T_IN, 0, 512, true);
+        drv_kick(&d, 0);
+        for (unsigned i = 0; i < disk.count; i++) {
+            submitted = submitted || disk.held[i].sector == 1;
+        }
+    }
+    while (disk.count > 0) {
+        finish(0);
+    }
+    assert_int_equal(answered(1), 1);
+}
+
 /* What a back end moves at once is bounded; the store that notified goes on with the rest. */
 static void test_much_at_once_is_done_in_pieces(void **state)
 {
@@ -1211,6 +1251,8 @@ int main(void)
         P(test_no_notifications_while_busy),
         S(test_queues_are_busy_together),
         P(test_queues_are_busy_together),
+        S(test_a_full_queue_leaves_room_for_the_other),
+        P(test_a_full_queue_leaves_room_for_the_other),
         S(test_much_at_once_is_done_in_pieces),
         P(test_much_at_once_is_done_in_pieces),
         S(test_a_large_one_is_done_in_pieces),
