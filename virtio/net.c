@@ -142,7 +142,9 @@ static void fill(struct vmm_virtio_net *card, unsigned n)
     card->net.ops->kick(card->net.cookie, n);
 }
 
-static struct header make_header(const struct vmm_net_received *frame)
+/* 5.1.6.4.1: without GUEST_CSUM no flag is set. */
+static struct header make_header(const struct vmm_virtio_net *card,
+                                 const struct vmm_net_received *frame)
 {
     static const uint8_t type[] = {
         [VMM_NET_GSO_NONE] = HDR_GSO_NONE,
@@ -156,7 +158,7 @@ static struct header make_header(const struct vmm_net_received *frame)
         header.flags = HDR_F_NEEDS_CSUM;
         header.csum_start = o->csum_start;
         header.csum_offset = o->csum_offset;
-    } else if (o->csum_valid) {
+    } else if (o->csum_valid && (card->guest_offloads & F_GUEST_CSUM) != 0) {
         header.flags = HDR_F_DATA_VALID;
     }
     if (o->gso != VMM_NET_GSO_NONE) {
@@ -173,7 +175,7 @@ static void receive_one(struct vmm_virtio_net *card, unsigned n,
 {
     struct vmm_virtio_net_pair *pair = &card->pair[n];
     const struct vmm_virtio_net_buffer *first = &pair->supplied[pair->oldest];
-    struct header header = make_header(frame);
+    struct header header = make_header(card, frame);
     uint32_t left = (uint32_t)sizeof(header) + frame->len;
 
     memcpy(first->head[0].data, &header, first->head[0].size);

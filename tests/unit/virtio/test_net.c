@@ -592,6 +592,11 @@ static void receive_offloads(void **state)
     assert_memory_equal(header_at(b, DRV_DATA), &want, HDR);
     frame_comes(b, 60, 1, (struct vmm_net_offload) { .csum_valid = true });
     assert_int_equal(header_at(b, DRV_DATA + 0x100)->flags, 2);
+    drv_start(&b->drv, 0, 2, SIZE);
+    give_buffer(b, DRV_DATA, 100);
+    drv_kick(&b->drv, RX0);
+    frame_comes(b, 60, 1, (struct vmm_net_offload) { .csum_valid = true });
+    assert_int_equal(header_at(b, DRV_DATA)->flags, 0);
 }
 
 /* The header may lie across two descriptors, but not more (2.7.4.2). */
@@ -603,7 +608,7 @@ static void a_header_in_pieces(void **state)
                                      { DRV_DATA + 0x100, 5, true },
                                      { DRV_DATA + 0x200, 100, true } };
 
-    drv_start(&b->drv, 0, 2, SIZE);
+    drv_start(&b->drv, GUEST_CSUM, 2, SIZE);
     memset(drv_at(&b->drv, DRV_DATA), 0xff, 0x200);
     drv_add(&b->drv, RX0, two, 2);
     drv_kick(&b->drv, RX0);
