@@ -38,7 +38,7 @@ void net_link_event(struct net_link *link)
     net_lane_look(in);
     while (net_lane_next(in, &item)) {
         if (item.frame.len <= VMM_NET_FRAME_MAX) {
-            net_switch_forward(&link->port, &item.frame);
+            (void)net_switch_forward(&link->port, &item.frame);
         }
         net_lane_take(in, &item);
     }

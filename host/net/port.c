@@ -34,6 +34,7 @@ static bool transmit(void *cookie, unsigned queue, const struct vmm_net_frame *f
 {
     struct net_vm_port *p = cookie;
     uint32_t cost = frame->len + NET_PORT_FRAME_COST;
+    uint32_t more;
 
     if (p->budget < cost) {
         p->send_refused[queue] = true;
@@ -41,7 +42,12 @@ static bool transmit(void *cookie, unsigned queue, const struct vmm_net_frame *f
         return false;
     }
     p->budget -= cost;
-    net_switch_forward(&p->port, frame);
+    p->last = queue;
+    more = net_switch_forward(&p->port, frame);
+    if (more > 1) {
+        more = (more - 1) * cost;
+        p->budget -= more < p->budget ? more : p->budget;
+    }
     return true;
 }
 
@@ -131,9 +137,12 @@ static void reap(struct net_vm_port *p, unsigned queue)
  * nothing is supplied before the end. */
 void net_vm_port_event(struct net_vm_port *p)
 {
+    unsigned first = p->last;
+
     (void)__atomic_exchange_n(&p->signalled, 0, __ATOMIC_ACQ_REL);
     p->budget = NET_PORT_BUDGET;
-    for (unsigned queue = 0; queue < NET_PORT_QUEUES; queue++) {
+    for (unsigned i = 1; i <= NET_PORT_QUEUES; i++) {
+        unsigned queue = (first + i) % NET_PORT_QUEUES;
         bool refused = p->send_refused[queue] || p->supply_refused[queue];
 
         reap(p, queue);

@@ -10,7 +10,7 @@
 /** Queue pairs of a VM's port. */
 #define NET_PORT_QUEUES 4u
 /** Bytes that a VM sends in one event of its own; then it lets others have the CPU. Each frame
- * counts some more for the work on its headers. */
+ * counts some more for the work on its headers, and once for each port that it goes to. */
 #define NET_PORT_BUDGET (256u << 10)
 #define NET_PORT_FRAME_COST 512u
 
@@ -24,6 +24,7 @@ struct net_vm_port {
     void *signal_cookie;
     uint32_t signalled; /**< It has been asked for, and has not come. */
     uint32_t budget;
+    unsigned last; /**< Queue that has sent last: the others' turn is before it. */
     bool send_refused[NET_PORT_QUEUES];
     bool supply_refused[NET_PORT_QUEUES];
     struct net_ring ring[NET_PORT_QUEUES];

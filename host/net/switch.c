@@ -171,19 +171,23 @@ static void deliver(struct net_port *from, struct net_port *to, const struct vmm
     }
 }
 
-static void flood(struct net_port *from, uint64_t target, const struct vmm_net_frame *frame,
-                  const uint8_t *header)
+static unsigned flood(struct net_port *from, uint64_t target, const struct vmm_net_frame *frame,
+                      const uint8_t *header)
 {
     const struct net_switch *sw = from->sw;
+    unsigned ports = 0;
 
     for (unsigned i = 0; i < sw->port_count; i++) {
         if (reachable(from, sw->port[i]) && wants(sw->port[i], target)) {
             deliver(from, sw->port[i], frame, header);
+            ports++;
         }
     }
+    return ports;
 }
 
-static void forward(struct net_port *from, const struct vmm_net_frame *frame, const uint8_t *header)
+static unsigned forward(struct net_port *from, const struct vmm_net_frame *frame,
+                        const uint8_t *header)
 {
     uint64_t target = mac_at(header);
     struct net_learned *entry;
@@ -194,17 +198,21 @@ static void forward(struct net_port *from, const struct vmm_net_frame *frame, co
         to = to != NULL ? to : where_learned(from->sw, target, &entry);
     }
     if (to == NULL) {
-        flood(from, target, frame, header);
-    } else if (reachable(from, to) && wants(to, target)) {
-        deliver(from, to, frame, header);
+        return flood(from, target, frame, header);
     }
+    if (!reachable(from, to) || !wants(to, target)) {
+        return 0;
+    }
+    deliver(from, to, frame, header);
+    return 1;
 }
 
-void net_switch_forward(struct net_port *port, const struct vmm_net_frame *frame)
+unsigned net_switch_forward(struct net_port *port, const struct vmm_net_frame *frame)
 {
     struct net_cursor start = net_cursor(frame);
     uint8_t header[VMM_NET_HEADER_SIZE];
     bool whole = net_cursor_read(&start, header, sizeof(header));
+    unsigned ports = 0;
 
     host_lock(&port->sw->lock);
     port->count.sent++;
@@ -212,9 +220,10 @@ void net_switch_forward(struct net_port *port, const struct vmm_net_frame *frame
         !source_allowed(port, mac_at(header + VMM_NET_MAC_SIZE))) {
         port->count.refused++;
     } else {
-        forward(port, frame, header);
+        ports = forward(port, frame, header);
     }
     host_unlock(&port->sw->lock);
+    return ports;
 }
 
 bool net_switch_add(struct net_switch *sw, struct net_port *port)

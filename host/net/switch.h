@@ -79,8 +79,9 @@ struct net_switch {
  * many, or another one has the address. */
 bool net_switch_add(struct net_switch *sw, struct net_port *port);
 
-/** A frame of `frame->len` bytes has come from `port`: forward it, or drop it. */
-void net_switch_forward(struct net_port *port, const struct vmm_net_frame *frame);
+/** A frame of `frame->len` bytes has come from `port`: forward it, or drop it. Returns to how many
+ * ports it was copied, or would have been, had they room. */
+unsigned net_switch_forward(struct net_port *port, const struct vmm_net_frame *frame);
 
 /** With the lock held: which of `port->receive.queues` a packet goes to; the same for all packets
  * of a flow. */

@@ -95,11 +95,11 @@ static void send(struct fuzz_input *in)
     uint8_t bytes[1600] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2 };
     struct vmm_seg segment = { bytes, (uint32_t)fuzz_take(in, 2) % sizeof(bytes) };
 
-    net_switch_forward(&card, &(struct vmm_net_frame) {
-                                  .segment = &segment,
-                                  .segment_count = 1,
-                                  .len = segment.size,
-                              });
+    (void)net_switch_forward(&card, &(struct vmm_net_frame) {
+                                        .segment = &segment,
+                                        .segment_count = 1,
+                                        .len = segment.size,
+                                    });
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)

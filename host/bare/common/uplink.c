@@ -79,11 +79,11 @@ static void forward(struct host_uplink *u, uint32_t n, uint32_t written)
         return;
     }
     segment = (struct vmm_seg) { u->in[n] + HEADER_SIZE, len - HEADER_SIZE };
-    net_switch_forward(&u->port, &(struct vmm_net_frame) {
-                                     .segment = &segment,
-                                     .segment_count = 1,
-                                     .len = segment.size,
-                                 });
+    (void)net_switch_forward(&u->port, &(struct vmm_net_frame) {
+                                           .segment = &segment,
+                                           .segment_count = 1,
+                                           .len = segment.size,
+                                       });
 }
 
 /*

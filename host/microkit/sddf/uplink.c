@@ -98,11 +98,11 @@ static void forward(struct uplink *u, const net_buff_desc_t *buffer)
         return;
     }
     segment = (struct vmm_seg) { (uint8_t *)data->vaddr + buffer->io_or_offset, buffer->len };
-    net_switch_forward(&u->port, &(struct vmm_net_frame) {
-                                     .segment = &segment,
-                                     .segment_count = 1,
-                                     .len = segment.size,
-                                 });
+    (void)net_switch_forward(&u->port, &(struct vmm_net_frame) {
+                                           .segment = &segment,
+                                           .segment_count = 1,
+                                           .len = segment.size,
+                                       });
 }
 
 /* No more than there are buffers. */

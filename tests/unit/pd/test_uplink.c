@@ -74,7 +74,7 @@ static void send(uint32_t len)
     static uint8_t bytes[2000] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2 };
     struct vmm_seg segment = { bytes, len };
 
-    net_switch_forward(
+    (void)net_switch_forward(
         &card, &(struct vmm_net_frame) { .segment = &segment, .segment_count = 1, .len = len });
 }
 

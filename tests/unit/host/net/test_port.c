@@ -159,6 +159,53 @@ static void a_sender_has_a_budget(void **state)
     assert_true(send(card, CARD(1), CARD(0)));
 }
 
+/* What goes to many costs as often. */
+static void a_flood_costs_for_each_port(void **state)
+{
+    struct lan *lan = *state;
+    struct card *card = &lan->card[0];
+    unsigned sent = 0;
+
+    while (send(card, BROADCAST, CARD(0))) {
+        sent++;
+    }
+    assert_in_range(sent, 1, NET_PORT_BUDGET / (CARDS - 1) / (64 + NET_PORT_FRAME_COST) + 1);
+    settle(lan);
+    assert_true(send(card, BROADCAST, CARD(0)));
+}
+
+/* A card with more to send on each of two queues than fits into an event. */
+static unsigned sent_by[NET_PORT_QUEUES];
+
+static void send_all(void *dev, unsigned queue)
+{
+    struct card *card = dev;
+    uint8_t bytes[64] = { 0 };
+    struct vmm_seg segment = { bytes, sizeof(bytes) };
+    struct vmm_net_frame frame = { &segment, 1, sizeof(bytes), { 0 } };
+
+    address(bytes, CARD(1), CARD(0));
+    while (ops(card)->transmit(&card->port, queue, &frame)) {
+        sent_by[queue]++;
+    }
+}
+
+static void queues_share_the_budget(void **state)
+{
+    struct lan *lan = *state;
+    struct card *card = &lan->card[0];
+
+    ops(card)->attach(&card->port, (struct vmm_net_client) { card_received, send_all, NULL, card });
+    memset(sent_by, 0, sizeof(sent_by));
+    send_all(card, 0);
+    send_all(card, 2);
+    for (unsigned i = 0; i < 8; i++) {
+        settle(lan);
+    }
+    assert_true(sent_by[0] >= 4 * NET_PORT_BUDGET / (64 + NET_PORT_FRAME_COST));
+    assert_true(sent_by[2] >= 4 * NET_PORT_BUDGET / (64 + NET_PORT_FRAME_COST));
+}
+
 static void withdrawn_buffers_stay_untouched(void **state)
 {
     struct lan *lan = *state;
@@ -213,6 +260,8 @@ int main(void)
         cmocka_unit_test_setup(supply_pushes_back, setup),
         cmocka_unit_test_setup(the_queue_goes_round, setup),
         cmocka_unit_test_setup(a_sender_has_a_budget, setup),
+        cmocka_unit_test_setup(a_flood_costs_for_each_port, setup),
+        cmocka_unit_test_setup(queues_share_the_budget, setup),
         cmocka_unit_test_setup(withdrawn_buffers_stay_untouched, setup),
         cmocka_unit_test_setup(flows_are_spread_over_queues, setup),
     };
