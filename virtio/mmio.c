@@ -10,7 +10,10 @@
 #define MAGIC 0x74726976u  /* "virt" */
 #define VENDOR 0x4c535356u /* "VSSL" */
 #define VERSION 2u
+#define QUEUE_READY 0x044u
 #define QUEUE_NOTIFY 0x050u
+#define STATUS 0x070u
+#define QUEUE_RESET 0x0c0u
 #define CONFIG 0x100u
 
 static void update_irq(const struct vmm_virtio_mmio *m)
@@ -139,17 +142,17 @@ static const struct vmm_reg regs[] = {
     { "QueueSel",           0x030, 1, 4,    W32,  0,       ALL,  NULL,                 queue_sel_write },
     { "QueueSizeMax",       0x034, 1, 4,    W32,  0,       0,    queue_size_max_read,  NULL },
     { "QueueSize",          0x038, 1, 4,    W32,  0,       ALL,  NULL,                 queue_size_write },
-    { "QueueReady",         0x044, 1, 4,    W32,  0,       ALL,  queue_ready_read,     queue_ready_write },
+    { "QueueReady",   QUEUE_READY, 1, 4,    W32,  0,       ALL,  queue_ready_read,     queue_ready_write },
     { "QueueNotify", QUEUE_NOTIFY, 1, 4,    W32,  0,       ALL,  NULL,                 queue_notify_write },
     { "InterruptStatus",    0x060, 1, 4,    W32,  0,       0,    isr_read,             NULL },
     { "InterruptACK",       0x064, 1, 4,    W32,  0,       ALL,  NULL,                 isr_ack_write },
-    { "Status",             0x070, 1, 4,    W32,  0,       0xff, status_read,          status_write },
+    { "Status",            STATUS, 1, 4,    W32,  0,       0xff, status_read,          status_write },
     { "QueueDesc",          0x080, 2, 4,    W32,  0,       ALL,  NULL,                 queue_desc_write },
     { "QueueDriver",        0x090, 2, 4,    W32,  0,       ALL,  NULL,                 queue_driver_write },
     { "QueueDevice",        0x0a0, 2, 4,    W32,  0,       ALL,  NULL,                 queue_device_write },
     { "SHMLen",             0x0b0, 2, 4,    W32,  ALL,     0,    NULL,                 NULL },
     { "SHMBase",            0x0b8, 2, 4,    W32,  ALL,     0,    NULL,                 NULL },
-    { "QueueReset",         0x0c0, 1, 4,    W32,  0,       1,    NULL,                 queue_reset_write },
+    { "QueueReset",   QUEUE_RESET, 1, 4,    W32,  0,       1,    NULL,                 queue_reset_write },
     { "ConfigGeneration",   0x0fc, 1, 4,    W32,  0,       0,    generation_read,      NULL },
 };
 /* clang-format on */
@@ -169,6 +172,22 @@ void vmm_virtio_mmio_reset(struct vmm_virtio_mmio *m)
     update_irq(m);
 }
 
+/* Is this store to be executed again? A reset, until it is done; a notification that has left
+ * work. */
+static bool again(const struct vmm_virtio_mmio *m, uint64_t offset)
+{
+    switch (offset) {
+    case STATUS:
+    case QUEUE_READY:
+    case QUEUE_RESET:
+        return vmm_virtio_draining(m->virtio);
+    case QUEUE_NOTIFY:
+        return vmm_virtio_unfinished(m->virtio);
+    default:
+        return false;
+    }
+}
+
 void vmm_virtio_mmio_access(void *dev, struct vmm_mmio *io)
 {
     struct vmm_virtio_mmio *m = dev;
@@ -176,8 +195,7 @@ void vmm_virtio_mmio_access(void *dev, struct vmm_mmio *io)
 
     if (offset < CONFIG) {
         vmm_reg_access(&vmm_virtio_mmio_bank, m, io);
-        io->again = io->write && (vmm_virtio_draining(m->virtio) ||
-                                  (offset == QUEUE_NOTIFY && vmm_virtio_unfinished(m->virtio)));
+        io->again = io->write && again(m, offset);
     } else {
         io->offset -= CONFIG;
         vmm_virtio_config_access(m->virtio, io);

@@ -31,6 +31,9 @@ enum cap_type { CAP_COMMON = 1, CAP_NOTIFY, CAP_ISR, CAP_DEVICE, CAP_ACCESS };
 #define CAP_ACCESS_DATA 4u /* The dword pci_cfg_data. */
 
 #define NO_VECTOR 0xffffu
+/* Of the common registers: those whose stores may have to wait. */
+#define DEVICE_STATUS 0x14u
+#define QUEUE_RESET 0x3au
 #define NOTIFY_MULTIPLIER 4u
 
 static void update_intx(struct vmm_virtio_pci *p)
@@ -148,15 +151,16 @@ static void queue_enable_write(void *dev, unsigned n, uint64_t value, uint64_t m
     }
 }
 
-/* The reset is done at once: reads as 0. */
+/* The reset is done at once: reads as 0. The queue's vector is none again, as all its state. */
 static void queue_reset_write(void *dev, unsigned n, uint64_t value, uint64_t mask)
 {
     struct vmm_virtio_pci *p = dev;
 
     (void)n;
     (void)mask;
-    if (value == 1) {
+    if (value == 1 && selected(p) != NULL && vmm_virtio_has(p->virtio, VMM_VIRTIO_F_RING_RESET)) {
         vmm_virtio_queue_reset(p->virtio, p->queue_select);
+        p->queue_vector[p->queue_select] = NO_VECTOR;
     }
 }
 
@@ -211,7 +215,7 @@ static const struct vmm_reg common_regs[] = {
     { "driver_feature",         0x0c, 1, 4,    VMM_W32, 0,    ALL,        driver_feature_read,        driver_feature_write },
     { "config_msix_vector",     0x10, 1, 2,    VMM_W16, 0,    0xffff,     config_vector_read,         config_vector_write },
     { "num_queues",             0x12, 1, 2,    VMM_W16, 0,    0,          num_queues_read,            NULL },
-    { "device_status",          0x14, 1, 1,    VMM_W8,  0,    0xff,       status_read,                status_write },
+    { "device_status", DEVICE_STATUS, 1, 1,    VMM_W8,  0,    0xff,       status_read,                status_write },
     { "config_generation",      0x15, 1, 1,    VMM_W8,  0,    0,          generation_read,            NULL },
     { "queue_select",           0x16, 1, 2,    VMM_W16, 0,    0xffff,     queue_select_read,          queue_select_write },
     { "queue_size",             0x18, 1, 2,    VMM_W16, 0,    0xffff,     queue_size_read,            queue_size_write },
@@ -219,7 +223,7 @@ static const struct vmm_reg common_regs[] = {
     { "queue_enable",           0x1c, 1, 2,    VMM_W16, 0,    0xffff,     queue_enable_read,          queue_enable_write },
     { "queue_notify_off",       0x1e, 1, 2,    VMM_W16, 0,    0,          queue_notify_off_read,      NULL },
     { "queue_desc",             0x20, 3, 8,    W32_64,  0,    UINT64_MAX, queue_area_read,            queue_area_write },
-    { "queue_reset",            0x3a, 1, 2,    VMM_W16, 0,    0xffff,     NULL,                       queue_reset_write },
+    { "queue_reset",     QUEUE_RESET, 1, 2,    VMM_W16, 0,    0xffff,     NULL,                       queue_reset_write },
 };
 static const struct vmm_reg isr_regs[] = {
     { "ISR",                    0x00, 1, 1,    VMM_W8,  0,    0,          isr_read,                   NULL },
@@ -241,12 +245,14 @@ static void registers_mmio(void *dev, struct vmm_mmio *io)
 {
     struct vmm_virtio_pci *p = dev;
     enum page page = (enum page)(io->offset / PAGE);
+    uint64_t offset = io->offset % PAGE;
 
-    io->offset %= PAGE;
+    io->offset = offset;
     switch (page) {
     case PAGE_COMMON:
         vmm_reg_access(&vmm_virtio_pci_common_bank, p, io);
-        io->again = io->write && vmm_virtio_draining(p->virtio);
+        io->again = io->write && (offset == DEVICE_STATUS || offset == QUEUE_RESET) &&
+                    vmm_virtio_draining(p->virtio);
         break;
     case PAGE_ISR:
         vmm_reg_access(&vmm_virtio_pci_isr_bank, p, io);

@@ -16,8 +16,8 @@ _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "rings are little-endi
 
 /** Runs look this often for more; then they end with what they have seen. */
 #define LOOKS_MAX 4u
-/** Split: looks for an index that stands still. Each of the others sees a chain more, and a ring has
- * no more of them than its size. */
+/** Split: looks for an index that stands still. Each of the others sees a chain more, and a ring
+ * has no more of them than its size. */
 #define SETTLE_MAX(q) ((q)->size + 1u)
 
 /** A descriptor: two words, each read once. */

@@ -843,6 +843,8 @@ static void test_queue_reset(void **state)
     drv_kick(&d, 0);
     drv_store(&d, 0x030, 0);
     assert_false(stored(0x0c0, 1));
+    assert_true(stored(0x064, 3)); /* Another vCPU's, about the other queue. */
+    assert_true(stored(0x050, 1));
     assert_int_equal(disk.held[1].sector, 0);
     finish(1);
     assert_true(stored(0x0c0, 1));

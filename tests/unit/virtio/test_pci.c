@@ -515,7 +515,7 @@ static bool is_draining(const void *dev)
     return draining;
 }
 
-/* While a back end still uses memory, the store that resets is not over. */
+/* While a back end still uses memory, the store that resets is not over; others are. */
 static void test_reset_waits(void **state)
 {
     struct bench *b = *state;
@@ -529,7 +529,13 @@ static void test_reset_waits(void **state)
     draining = true;
     vmm_pci_host_window_mmio(&b->host, &io);
     assert_true(io.again);
+    io = (struct vmm_mmio) { .offset = address_of(b, COMMON) + QUEUE_SELECT - WINDOW,
+                             .size = 2,
+                             .write = true };
+    vmm_pci_host_window_mmio(&b->host, &io);
+    assert_false(io.again);
     draining = false;
+    io.size = 1;
     io.offset = address_of(b, COMMON) + STATUS - WINDOW;
     vmm_pci_host_window_mmio(&b->host, &io);
     assert_false(io.again);
@@ -546,11 +552,14 @@ static void test_queue_reset(void **state)
     assert_int_equal(get(b, QUEUE_ENABLE, 2), 1);
     start(b, VMM_VIRTIO_F_RING_RESET);
     set(b, QUEUE_SELECT, 2, 1);
+    set(b, QUEUE_VECTOR, 2, 1);
     set(b, QUEUE_RESET, 2, 0);
     assert_int_equal(get(b, QUEUE_ENABLE, 2), 1);
+    assert_int_equal(get(b, QUEUE_VECTOR, 2), 1);
     set(b, QUEUE_RESET, 2, 1);
     assert_int_equal(get(b, QUEUE_RESET, 2), 0);
     assert_int_equal(get(b, QUEUE_ENABLE, 2), 0);
+    assert_int_equal(get(b, QUEUE_VECTOR, 2), NO_VECTOR);
     assert_true(transfer(b, 0));
     enable(b, 1, 16);
     assert_true(transfer(b, 1));
