@@ -257,8 +257,24 @@ $(MICROKIT_DIR)/$(1)/sddf/%.elf: $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(1)/li
 endef
 $(if $(SDDF),$(foreach config,$(MICROKIT_CONFIGS),$(eval $(call sddf-rules,$(config)))))
 
+# What is wrong with what the user gave is said before a compiler says it in its own way.
+ifneq ($(filter microkit,$(MAKECMDGOALS)),)
+ifeq ($(MICROKIT_SDK),)
+$(error make microkit: give MICROKIT_SDK=DIR, a Microkit SDK)
+endif
+ifeq ($(wildcard $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/.),)
+$(error MICROKIT_SDK=$(MICROKIT_SDK) has no board $(MICROKIT_BOARD); it has \
+	$(or $(notdir $(wildcard $(MICROKIT_SDK)/board/*)),no board))
+endif
+$(foreach config,$(MICROKIT_CONFIGS),$(if $(wildcard $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/$(config)/lib/libmicrokit.a),,\
+	$(error MICROKIT_SDK=$(MICROKIT_SDK) has no configuration $(config) of $(MICROKIT_BOARD); it has \
+	$(notdir $(wildcard $(MICROKIT_SDK)/board/$(MICROKIT_BOARD)/*)))))
+ifneq ($(SDDF),)
+$(if $(wildcard $(SDDF)/include/sddf/timer/client.h),,$(error SDDF=$(SDDF) is not a source tree of sDDF 0.7))
+endif
+endif
+
 microkit: $(MICROKIT_ELFS) $(SDDF_ELFS) ## The programs for seL4; needs MICROKIT_SDK=DIR
-	@test -n "$(MICROKIT_ELFS)" || { echo 'make microkit: give MICROKIT_SDK=DIR' >&2; exit 1; }
 
 # --- Guests of our own --------------------------------------------------------
 PAYLOAD_LIB := $(call objects,aarch64,$(wildcard tests/payload/lib/*.c tests/payload/lib/*.S))

@@ -108,3 +108,33 @@ def test_own_vmm_with_what_is_installed(root: Path, tmp_path: Path, toolchain: s
     call("make", "-s", sysroot, f"VESSEL_TOOLCHAIN={toolchain}", "build/own-vmm.elf", cwd=tmp_path)
     symbols = call("llvm-nm", tmp_path / "build/own-vmm.elf", cwd=tmp_path)
     assert " vessel_pack" in symbols
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ([], "make microkit: give MICROKIT_SDK=DIR"),
+        (
+            ["MICROKIT_SDK=none"],
+            "MICROKIT_SDK=none has no board qemu_virt_aarch64; it has no board",
+        ),
+        (["MICROKIT_SDK={sdk}", "MICROKIT_BOARD=x"], "has no board x; it has qemu_virt_aarch64"),
+        (["MICROKIT_SDK={sdk}", "MICROKIT_CONFIGS=x"], "no configuration x of qemu_virt_aarch64"),
+        (["MICROKIT_SDK={sdk}", "SDDF=none"], "SDDF=none is not a source tree of sDDF 0.7"),
+    ],
+)
+def test_make_microkit_names_what_is_wrong(tmp_path: Path, given: list[str], said: str) -> None:
+    library = tmp_path / "board/qemu_virt_aarch64/release/lib/libmicrokit.a"
+    library.parent.mkdir(parents=True)
+    library.touch()
+    done = subprocess.run(
+        ["make", "-n", "microkit", "MICROKIT_SDK=", *(word.format(sdk=tmp_path) for word in given)],
+        cwd=TOP,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT_S,
+    )
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+    assert said in done.stderr

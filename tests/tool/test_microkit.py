@@ -6,6 +6,7 @@ import stat
 import struct
 import subprocess
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import libfdt
 import pytest
 
 from sandbox import Result, Sandbox
-from vessel.hosts import sddf, sddf_blk, sddf_net
+from vessel.hosts import boards, sddf, sddf_blk, sddf_net
 
 VM = '[vm.debian]\nkernel = "kernel"\ngic = 2\n'
 TWO = VM + "cpu_pin = [2]\n" + VM.replace("debian", "other") + "priority = 70\nbudget = 2000\n"
@@ -657,6 +658,28 @@ def test_no_sdk(sandbox: Sandbox) -> None:
     result = build(sandbox, VM)
     assert result.status == 2
     assert "--sdk: sdk/bin/microkit: no such file" in result.errors[0]
+
+
+def test_a_board_without_an_emulated_machine(
+    sandbox: Sandbox, sdk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(boards.BOARDS, BOARD, replace(boards.BOARDS[BOARD], qemu=None))
+    sandbox.write(VM)
+    result = sandbox.call("run", "system.toml", "--host", "microkit", "--sdk", "sdk")
+    assert result.errors == [
+        f"vessel: {BOARD}: there is no emulated machine for this board; "
+        "`vessel build` writes what it boots"
+    ]
+    assert result.status == 1
+    assert not (sdk / "bin/called").exists()
+
+
+def test_a_network_of_the_command_line_is_named_by_its_option(sandbox: Sandbox, sdk: Path) -> None:
+    sandbox.write(VM)
+    args = ("--host", "microkit", "--sdk", "sdk", "--net", "user")
+    result = sandbox.call("run", "system.toml", *args)
+    assert result.errors[0].startswith("vessel: --net: this host has no driver for the way out")
+    assert result.status == 2
 
 
 def test_program_is_not_built(sandbox: Sandbox, sdk: Path) -> None:

@@ -58,6 +58,10 @@ class Origin:
                 return ("vessel", OPTIONS[key])
             case ("network", _, "forward", int(index)) if index >= self.forwards:
                 return ("vessel", FORWARD)
+            case ("network", str(name), *_) if (
+                name == COMMAND_LINE_NETWORK and "net" in self.from_options
+            ):
+                return ("vessel", OPTIONS["net"])
         key = format_key(loc)
         file = tree.shown(self.file) if self.file else "vessel"
         return (file, key) if key else (file,)

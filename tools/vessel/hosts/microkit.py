@@ -207,11 +207,12 @@ class Microkit:
 
     def qemu_arguments(self, description: Description, pack: Path, machine: "Machine") -> list[str]:
         """QEMU's machine and payload."""
+        if self.board.qemu is None:
+            text = f"{self.board_name}: there is no emulated machine for this board"
+            raise ToolError(text, "`vessel build` writes what it boots")
         out = pack.parent / "microkit"
         out.mkdir()
         image = self.build(description, pack, out, framed=machine.framed)
-        if self.board.qemu is None:
-            raise ToolError(f"{self.board_name}: there is no emulated machine for this board")
         loader = f"loader,file={quote(image)},addr={self.board.load_address:#x},cpu-num=0"
         return [
             *self.board.qemu,
