@@ -22,11 +22,13 @@ static void write_chosen(struct vmm_fdt *fdt, const struct vmm_machine *machine)
     const uint64_t end = layout->initrd.v + layout->initrd_size;
     char stdout_path[PATH_SIZE];
 
-    snprintf(stdout_path, sizeof(stdout_path), "/serial@%llx",
-             (unsigned long long)machine->type->uart.base);
     vmm_fdt_node(fdt, "chosen");
     vmm_fdt_str(fdt, "bootargs", machine->desc.bootargs);
-    vmm_fdt_str(fdt, "stdout-path", stdout_path);
+    if (!machine->desc.no_uart) {
+        snprintf(stdout_path, sizeof(stdout_path), "/serial@%llx",
+                 (unsigned long long)machine->type->uart.base);
+        vmm_fdt_str(fdt, "stdout-path", stdout_path);
+    }
     if (layout->initrd_size != 0) {
         vmm_fdt_u64s(fdt, "linux,initrd-start", &layout->initrd.v, 1);
         vmm_fdt_u64s(fdt, "linux,initrd-end", &end, 1);
@@ -109,7 +111,9 @@ static void write_tree(struct vmm_fdt *fdt, const struct vmm_machine *machine)
     vmm_arch_fdt(fdt, &machine->vm);
     write_gic(fdt, machine);
     write_clock(fdt);
-    vmm_pl011_fdt(fdt, VMM_GPA(type->uart.base), type->uart_intid);
+    if (!machine->desc.no_uart) {
+        vmm_pl011_fdt(fdt, VMM_GPA(type->uart.base), type->uart_intid);
+    }
     vmm_pl031_fdt(fdt, VMM_GPA(type->rtc.base), type->rtc_intid);
     vmm_machine_virtio_fdt(machine, fdt);
     vmm_machine_passthrough_fdt(fdt, machine);

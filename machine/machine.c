@@ -91,7 +91,9 @@ static enum vmm_err add_devices(struct vmm_machine *machine, struct vmm_diag *di
     size_t count = ARRAY_SIZE(region) - (v3 ? 0 : 1) - (its ? 0 : 1);
 
     for (size_t i = 0; i < count; i++) {
-        enum vmm_err err = vmm_mmio_add(&machine->vm.mmio, &region[i]);
+        bool absent = region[i].dev == &machine->uart && machine->desc.no_uart;
+        enum vmm_err err = absent ? VMM_OK : vmm_mmio_add(&machine->vm.mmio, &region[i]);
+
         if (err != VMM_OK) {
             return vmm_fail(diag, err, "device %s at 0x%" PRIx64 " does not fit into the map",
                             region[i].name, region[i].base.v);

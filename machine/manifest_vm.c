@@ -93,6 +93,7 @@ static enum vmm_err read_optional(const struct vmm_node *node, struct vmm_vm_des
                                &level);
     }
     desc->log_level = (enum vmm_log_level)level;
+    desc->no_uart = vmm_node_has(node, "no-uart");
     return err;
 }
 

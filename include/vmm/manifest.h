@@ -100,6 +100,7 @@ struct vmm_vm_desc {
     enum vmm_action on_crash;
     uint32_t restart_limit; /**< Restarts by these three, until it is started by hand again. */
     bool autostart;         /**< Starts with the system. */
+    bool no_uart;           /**< It has no PL011. */
     struct vmm_ram_range ram[VMM_MAX_RAM_REGIONS]; /**< Sorted, disjoint, 4 KiB-aligned. */
     size_t ram_count;
     struct vmm_blob kernel;

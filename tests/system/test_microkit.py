@@ -262,7 +262,7 @@ def test_uart_passed_through(run, build, tmp_path):
     """The board's UART is the guest's, both ways and after a reboot; the VMM's log is nowhere."""
     system = tmp_path / "uart.toml"
     system.write_text(
-        VM.format(name="one", build=build).replace("ttyAMA0", "ttyAMA1 earlycon=pl011,0xc000000")
+        VM.format(name="one", build=build).replace("ttyAMA0", "ttyAMA0 earlycon=pl011,0xc000000")
         + 'passthrough = ["/pl011@9000000"]\n'
     )
     guest = run(*ON_SEL4[:2], "--plain", system)
@@ -271,6 +271,9 @@ def test_uart_passed_through(run, build, tmp_path):
         assert re.search(
             r" [1-9]\d* +GIC-0 144 Level +uart-pl011", guest.shell("cat /proc/interrupts")
         )
+        assert re.findall(r"\w+\.\w+", guest.shell("ls /sys/bus/amba/drivers/uart-pl011")) == [
+            "c000000.pl011"
+        ]
         text = "x" * 900
         assert text in guest.shell(f"echo {text} | tr x x")
         guest.sendline(end)

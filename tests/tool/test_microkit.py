@@ -597,13 +597,21 @@ UART = 'passthrough = ["/pl011@9000000"]\n'
 
 
 def test_uart_passed_through(sandbox: Sandbox, sdk: Path, board: str) -> None:
-    """It is the guest's alone."""
+    """It is the guest's alone, and its only one."""
     assert build(sandbox, VM + UART + board).status == 0
     root = system(sandbox)
     uart = [r.get("name") for r in root.iter("memory_region") if r.get("phys_addr") == "0x9000000"]
     assert uart == ["debian_9000000"]
     assert [m.get("vaddr") for m in root.iter("map") if m.get("mr") == uart[0]] == ["0xc000000"]
     assert [i.get("id") for i in root.iter("irq") if i.get("irq") == "33"] == ["16"]
+    fdt = libfdt.Fdt((sandbox.path / "out/system.pack").read_bytes())
+    assert bytes(fdt.getprop(fdt.path_offset("/vms/vm@0"), "no-uart")) == b""
+
+
+def test_virtio_console_without_a_line(sandbox: Sandbox, sdk: Path, board: str) -> None:
+    result = build(sandbox, VM + UART + 'console = "virtio"\n' + board)
+    assert result.status == 2
+    assert result.errors[0].startswith("system.toml: vm.debian.console: the VM has the UART for")
 
 
 def test_uart_is_the_line_to_the_tool(sandbox: Sandbox, sdk: Path, board: str) -> None:

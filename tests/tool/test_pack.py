@@ -60,6 +60,7 @@ def test_layout(sandbox: Sandbox) -> None:
     assert fdt.getprop(vm, "log-level").as_uint32() == 3
     assert fdt.getprop(vm, "priority").as_uint32() == 50
     assert fdt.getprop(vm, "autostart").as_uint32() == 1
+    assert isinstance(fdt.getprop(vm, "no-uart", libfdt.QUIET_NOTFOUND), int)
     assert fdt.getprop(vm, "on-reboot").as_str() == "restart"
     assert fdt.getprop(vm, "bootargs").as_str() == "console=ttyAMA0 ü"
     assert u64s(fdt.getprop(vm, "ram")) == (0x4000_0000, 64 << 20, 0x8000_0000, 2 << 20)
@@ -332,6 +333,12 @@ def test_terminal_of_the_users_choice(sandbox: Sandbox) -> None:
     toml = VM + 'console = "virtio"\ncmdline = "quiet console=ttyAMA0"\n'
     fdt = libfdt.Fdt(packed(sandbox, toml))
     assert fdt.getprop(vm_node(fdt, "vm@0"), "bootargs").as_str() == "quiet console=ttyAMA0"
+
+
+def test_no_console(sandbox: Sandbox) -> None:
+    fdt = libfdt.Fdt(packed(sandbox, VM + 'console = "none"\n'))
+    assert bytes(fdt.getprop(vm_node(fdt, "vm@0"), "no-uart")) == b""
+    assert node_names(fdt, vm_node(fdt, "vm@0")) == []
 
 
 def test_networks(sandbox: Sandbox) -> None:

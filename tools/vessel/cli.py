@@ -399,7 +399,7 @@ def _dump_dtb(desc: Description, packed: Path, target: Path) -> None:
 @click.option("--gic", metavar="2|3", type=int, help="Version of the interrupt controller (3).")
 @click.option(
     "--console",
-    type=click.Choice(("pl011", "virtio")),
+    type=click.Choice(("pl011", "virtio", "none")),
     help="The guest's terminal (pl011).",
 )
 @click.option(

@@ -6,7 +6,7 @@ import json
 import re
 import sys
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -78,10 +78,6 @@ class Origin:
         return (self.file.parent if self.file else Path()) / value
 
 
-def _empty(disk: schema.Disk) -> schema.Disk:
-    return disk if disk.ram is None else disk.model_copy(update={"file": None})
-
-
 @dataclass(frozen=True)
 class Description:
     """A system description that the schema accepts."""
@@ -94,21 +90,19 @@ class Description:
         vm = {name: links.addressed(self.system, name)}
         return replace(self, system=self.system.model_copy(update={"vm": vm}))
 
-    def without_contents(self) -> "Description":
-        """The same; disks in memory start empty."""
-        vm = {
-            name: vm.model_copy(update={"disk": [_empty(disk) for disk in vm.disk]})
-            for name, vm in self.system.vm.items()
-        }
+    def changed(self, change: Callable[[str, schema.Vm], schema.Vm]) -> "Description":
+        """The same with each VM as `change` makes it, of its name and what it is."""
+        vm = {name: change(name, vm) for name, vm in self.system.vm.items()}
         return replace(self, system=self.system.model_copy(update={"vm": vm}))
 
     def with_gic(self, version: int) -> "Description":
         """The same; VMs that say nothing of their interrupt controller have this one."""
-        vm = {
-            name: vm if "gic" in vm.model_fields_set else vm.model_copy(update={"gic": version})
-            for name, vm in self.system.vm.items()
-        }
-        return replace(self, system=self.system.model_copy(update={"vm": vm}))
+
+        def change(_: str, vm: schema.Vm) -> schema.Vm:
+            given = "gic" in vm.model_fields_set
+            return vm if given else vm.model_copy(update={"gic": version})
+
+        return self.changed(change)
 
 
 def format_key(loc: Loc) -> str:

@@ -17,7 +17,7 @@ VIRTIO_TERMINAL = "earlycon console=hvc0"
 
 def cmdline(vm: Vm) -> str:
     """The kernel's command line: with a virtio console, that it is the terminal."""
-    if vm.console == "pl011" or re.search(r"(^|\s)console=", vm.cmdline):
+    if vm.console != "virtio" or re.search(r"(^|\s)console=", vm.cmdline):
         return vm.cmdline
     return f"{VIRTIO_TERMINAL} {vm.cmdline}".strip()
 

@@ -79,6 +79,8 @@ def _vm_node(fdt: libfdt.FdtSw, description: Description, name: str, placed: Pla
     if vm.overlay is not None:
         fdt.property("overlay", _u64s(placed.overlay.offset, placed.overlay.size))
     fdt.property_u32("log-level", LOG_LEVELS[description.system.host.log])
+    if vm.console == "none":
+        fdt.property("no-uart", b"")
     _life(fdt, vm)
     _smc(fdt, vm)
 

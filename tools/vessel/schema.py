@@ -344,7 +344,7 @@ class Vm(Model):
     overlay: FilePath | None = None
     cmdline: Annotated[str, AfterValidator(_check_cmdline)] = ""
     transport: Literal["mmio", "pci"] = "mmio"
-    console: Literal["pl011", "virtio"] = "pl011"
+    console: Literal["pl011", "virtio", "none"] = "pl011"
     colour: Colour | None = None
     rng: bool = False
     cpu_pin: Annotated[list[CpuNumber], AfterValidator(_check_pins)] | None = None

@@ -165,6 +165,20 @@ static void test_device_tree(void **state)
     check_cells(fdt, "/rtc@9010000", "interrupts", 0, 2, 4);
 }
 
+static void test_no_uart(void **state)
+{
+    struct bench *b = *state;
+    int chosen;
+
+    b->desc.no_uart = true;
+    assert_int_equal(boot(b), VMM_OK);
+    chosen = fdt_path_offset(fdt_of(b), "/chosen");
+    assert_null(fdt_getprop(fdt_of(b), chosen, "stdout-path", NULL));
+    assert_int_equal(fdt_path_offset(fdt_of(b), "/serial@9000000"), -FDT_ERR_NOTFOUND);
+    assert_false(mapped(b, UART));
+    assert_true(mapped(b, RTC));
+}
+
 /* What the tree says of the UART's identification is what its registers say. */
 static void test_uart_periphid(void **state)
 {
@@ -456,6 +470,7 @@ int main(void)
         T(test_boot_state),
         T(test_device_tree),
         T(test_uart_periphid),
+        T(test_no_uart),
         T(test_device_of_ones_own),
         T(test_device_of_ones_own_refused),
         T(test_gicv3),

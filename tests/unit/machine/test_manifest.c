@@ -122,6 +122,7 @@ static void test_life(void **state)
     assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
     assert_int_equal(d->priority, VMM_PRIORITY_DEFAULT);
     assert_true(d->autostart);
+    assert_false(d->no_uart);
     assert_int_equal(d->on_poweroff, VMM_ACTION_STOP);
     assert_int_equal(d->on_reboot, VMM_ACTION_RESTART);
     assert_int_equal(d->on_crash, VMM_ACTION_STOP);
@@ -132,6 +133,7 @@ static void test_life(void **state)
     set_string(b, first_vm(b), "on-crash", "hold");
     assert_int_equal(fdt_setprop_u32(b->pack, first_vm(b), "restart-limit", 0), 0);
     assert_int_equal(fdt_setprop_u32(b->pack, first_vm(b), "autostart", 0), 0);
+    assert_int_equal(fdt_setprop_empty(b->pack, first_vm(b), "no-uart"), 0);
     assert_int_equal(fdt_setprop_u32(b->pack, first_vm(b), "priority", 99), 0);
     assert_int_equal(fdt_setprop(b->pack, first_vm(b), "cpu-pin", pins, sizeof(pins)), 0);
     assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
@@ -141,6 +143,7 @@ static void test_life(void **state)
     assert_int_equal(d->on_crash, VMM_ACTION_HOLD);
     assert_int_equal(d->restart_limit, 0);
     assert_false(d->autostart);
+    assert_true(d->no_uart);
     assert_int_equal(d->priority, 99);
     assert_int_equal(d->cpu_pin[0], 3);
     assert_int_equal(d->cpu_pin[1], 0);

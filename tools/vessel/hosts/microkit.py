@@ -18,6 +18,7 @@ from vessel.hosts.domains import FLASH, MANIFEST, PROGRAMS, VMM, Parts
 from vessel.hosts.sddf import PROGRAMS as SDDF_PROGRAMS
 from vessel.hosts.sddf import configure
 from vessel.pack import FRAMES, PLAIN, outline, write
+from vessel.schema import Disk, Vm
 
 if TYPE_CHECKING:
     from vessel.hosts import Machine
@@ -81,18 +82,26 @@ class Microkit:
     ) -> Iterator[Problem]:
         """Only a VM that is alone, on a line that is not in frames, has the UART for itself."""
         where = description.origin.where(("vm", name, "passthrough"))
-        for regs in passthrough.find(description, name).registers:
-            if regs.physical != self.board.uart.base:
-                continue
-            if self.sddf:
-                text = "the UART is sDDF's serial driver's"
-                yield Problem(where, text, "without --sddf the only VM can have it")
-            elif len(description.system.vm) > 1:
-                text = "the UART is the multiplexer's: it has the consoles of all VMs"
-                yield Problem(where, text, "it can be passed to the only VM of a system")
-            elif framed:
-                text = "the UART is the multiplexer's: it has the line to this tool"
-                yield Problem(where, text, "with --plain the VM can have it")
+        if not self._has_uart(description, name):
+            return
+        if self.sddf:
+            text = "the UART is sDDF's serial driver's"
+            yield Problem(where, text, "without --sddf the only VM can have it")
+        elif len(description.system.vm) > 1:
+            text = "the UART is the multiplexer's: it has the consoles of all VMs"
+            yield Problem(where, text, "it can be passed to the only VM of a system")
+        elif framed:
+            text = "the UART is the multiplexer's: it has the line to this tool"
+            yield Problem(where, text, "with --plain the VM can have it")
+        if description.system.vm[name].console == "virtio":
+            text = "the VM has the UART for itself, so that this would lead nowhere"
+            where = description.origin.where(("vm", name, "console"))
+            yield Problem(where, text, "leave it out")
+
+    def _has_uart(self, description: Description, name: str) -> bool:
+        """Is the board's UART passed to the VM?"""
+        registers = passthrough.find(description, name).registers
+        return any(regs.physical == self.board.uart.base for regs in registers)
 
     @property
     def _cores(self) -> int:
@@ -153,8 +162,17 @@ class Microkit:
         return {name: tree.built(f"{where}/{name}", how) for name in names}
 
     def packed(self, description: Description) -> Description:
-        """Disks in memory are filled with their files directly, not from the pack."""
-        return description.without_contents()
+        """Disks in memory are filled with their files directly, not from the pack.
+
+        A VM that has the UART for itself has none of ours, which would lead nowhere.
+        """
+
+        def change(name: str, vm: Vm) -> Vm:
+            console = "none" if self._has_uart(description, name) else vm.console
+            disks = [_empty(disk) for disk in vm.disk]
+            return vm.model_copy(update={"console": console, "disk": disks})
+
+        return description.changed(change)
 
     def _packs(self, description: Description, pack: Path, out: Path) -> dict[str, str]:
         """A pack for each VM, with it alone; their names in `out`."""
@@ -220,6 +238,10 @@ class Microkit:
             *self._devices(description),
             *(("-icount", "shift=0,sleep=off") if machine.icount else ()),
         ]
+
+
+def _empty(disk: Disk) -> Disk:
+    return disk if disk.ram is None else disk.model_copy(update={"file": None})
 
 
 def _copy_disks(description: Description, out: Path) -> None:
