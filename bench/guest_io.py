@@ -104,10 +104,10 @@ class Io:
             readers = f"for n in $(seq {depth}); do {READ} bs=4k count={each} & done; wait"
             command = f"{readers}; grep virtio0-req /proc/interrupts"
             output = self._run_slow(self._directory, guest=self._keys(command, keys, CONSOLE))
-            interrupts = re.search(r"(\d+) .*virtio0-req", output)
-            if interrupts is None:
+            counted = re.search(r"(\d+) .*virtio0-req", output)
+            if counted is None:
                 raise SystemExit(f"no interrupts in:\n{output}")
-            found.append((cost(output).mmio, int(interrupts[1])))
+            found.append((cost(output).mmio, int(counted[1])))
         (base, base_interrupts), (notifications, interrupts) = found
         per_1000 = 1000 / REQUESTS
         return (notifications - base) * per_1000, (interrupts - base_interrupts) * per_1000

@@ -71,7 +71,7 @@ def without_comments(text: str) -> str:
     return COMMENT.sub(lambda m: "\n" * m.group().count("\n"), text)
 
 
-def line_of(text: str, match: re.Match) -> int:
+def line_of(text: str, match: re.Match[str]) -> int:
     return text.count("\n", 0, match.start()) + 1
 
 
@@ -137,7 +137,7 @@ def check_length(path: Path, text: str) -> Iterator[Problem]:
 def check_tree() -> Iterator[str]:
     for directory in ["include", *LAYERS]:
         for path in sorted((TOP / directory).rglob("*.[chS]")):
-            layer = layer_of(path)
+            layer = layer_of(path) or ""
             text = path.read_text()
             code = without_comments(text)
             problems = [*check_includes(path, layer, code), *check_foreign(layer, code)]

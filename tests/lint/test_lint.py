@@ -91,9 +91,8 @@ def test_ruff_format() -> None:
 
 
 def test_types() -> None:
-    check(
-        BIN / "mypy", "--config-file=tools/pyproject.toml", "--cache-dir=/dev/null", "tools/vessel"
-    )
+    options = ("--config-file=tools/pyproject.toml", "--cache-dir=/dev/null")
+    check(BIN / "mypy", *options, "tools/vessel", "tools/check_layers.py", "bench")
 
 
 def test_reuse(tmp_path: Path) -> None:

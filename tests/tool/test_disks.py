@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Disks: what the manifest and QEMU are told about them."""
 
+import fcntl
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import libfdt
 import pytest
 
 from sandbox import Sandbox
+from vessel.disks import FLOCK, NOT_SHARED, WRITTEN
 
 VM = '[vm.a]\nkernel = "kernel"\n'
 
@@ -139,3 +142,29 @@ def test_file_is_larger_than_the_memory(sandbox: Sandbox) -> None:
     result = sandbox.call("pack", "system.toml", "-o", "out.pack")
     assert result.status == 2
     assert "vm.a.disk[0].file: root.img: is larger than the disk; ram = 4 KiB" in result.errors[0]
+
+
+@pytest.mark.parametrize(
+    ("byte", "keys", "refused"),
+    [
+        (WRITTEN, "", True),
+        (NOT_SHARED, "", True),
+        (WRITTEN, ", readonly = true", True),
+        (NOT_SHARED, ", readonly = true", False),
+        (0, "", False),
+    ],
+)
+def test_a_disk_of_another_run(sandbox: Sandbox, byte: int, keys: str, refused: bool) -> None:
+    """QEMU's locks, held by this process."""
+    image(sandbox, "disk.img")
+    sandbox.write(VM + f'disk = [{{ file = "disk.img"{keys} }}]\n')
+    with (sandbox.path / "disk.img").open("r+b") as held:
+        lock = struct.pack(FLOCK, fcntl.F_RDLCK, os.SEEK_SET, byte, 1, 0)
+        fcntl.fcntl(held, fcntl.F_OFD_SETLK, lock)
+        assert sandbox.call("check", "system.toml").status == 0
+        result = sandbox.vessel("run", "system.toml")
+    line = (
+        "system.toml: vm.a.disk[0].file: disk.img: another process has it in use; "
+        "end that, give this VM a copy, or readonly = true in both"
+    )
+    assert (result.errors, result.status) == (([line], 2) if refused else ([], 0))

@@ -478,6 +478,7 @@ def run(
             return
         probe.check(desc, packed)
         uplinks.check_ports(desc)
+        disks.check_unused(desc)
         arguments = host.qemu_arguments(desc, packed, Machine(qemu_cpu, icount, framed=not plain))
         status = qemu.run(arguments, timeout, for_session)
     if status in _SAID:

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The files behind the VMs' disks: which there are, who uses which, and QEMU's options for them."""
 
+import fcntl
 import os
 import stat
+import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -14,6 +17,10 @@ from vessel.schema import Disk
 
 SECTOR = 512
 QCOW2_MAGIC = b"QFI\xfb"
+FLOCK = "hhqqi4x"  # struct flock of Linux on 64-bit machines.
+# QEMU locks bytes of an image (block/file-posix.c): of one that it writes, and of one that nobody
+# else may write.
+WRITTEN, NOT_SHARED = 101, 201
 
 
 @dataclass(frozen=True)
@@ -104,6 +111,25 @@ def plan(description: Description) -> list[HostDisk]:
     for uses in files.values():
         _check_shared(description, uses)
     return [HostDisk(uses[0].path, formats[key], tuple(uses)) for key, uses in files.items()]
+
+
+def _locked(path: Path, byte: int) -> bool:
+    """Does another process hold this byte of the file?"""
+    ours = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
+    with suppress(OSError), path.open("rb") as stream:
+        kind, *_ = struct.unpack(FLOCK, fcntl.fcntl(stream, fcntl.F_OFD_GETLK, ours))
+        return bool(kind != fcntl.F_UNLCK)
+    return False
+
+
+def check_unused(description: Description) -> None:
+    """Does another run have one of the files, so that QEMU will refuse it? Raises InputError."""
+    for disk in plan(description):
+        bytes_ = (WRITTEN,) if disk.readonly else (WRITTEN, NOT_SHARED)
+        if any(_locked(disk.path, byte) for byte in bytes_):
+            text = f"{tree.shown(disk.path)}: another process has it in use"
+            hint = "end that, give this VM a copy, or readonly = true in both"
+            raise description.origin.error((*disk.uses[0].loc, "file"), Reason(text, hint))
 
 
 def numbers(description: Description) -> dict[str, list[int]]:
