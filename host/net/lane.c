@@ -54,7 +54,7 @@ static struct header pack(uint32_t len, const struct vmm_net_offload *o)
 bool net_lane_put(struct net_lane_out *out, const struct net_packet *packet)
 {
     uint32_t len = packet->head_len + packet->payload_len;
-    uint32_t used = out->head - __atomic_load_n(&out->lane->tail, __ATOMIC_ACQUIRE);
+    uint32_t used = out->head - __atomic_load_n(&out->lane->tail, __ATOMIC_SEQ_CST);
     struct header header = pack(len, &packet->offload);
     struct net_cursor payload = packet->payload;
     uint32_t at, n;
@@ -84,10 +84,12 @@ void net_lane_wait(const struct net_lane_out *out)
 
 /* --- The consumer ------------------------------------------------------------------------ */
 
+/* Sequentially consistent, as the producer's load and both of `waits`: either the consumer sees
+ * that it is waited for, or the producer, which looks once more, sees the room. */
 static void set_tail(struct net_lane_in *in, uint32_t tail)
 {
     in->tail = tail;
-    __atomic_store_n(&in->lane->tail, tail, __ATOMIC_RELEASE);
+    __atomic_store_n(&in->lane->tail, tail, __ATOMIC_SEQ_CST);
 }
 
 void net_lane_look(struct net_lane_in *in)
