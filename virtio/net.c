@@ -65,6 +65,7 @@ void vmm_virtio_net_apply_receive(struct vmm_virtio_net *card)
         .tcp6 = (on & F_GUEST_TSO6) != 0,
         .ecn = (on & F_GUEST_ECN) != 0,
         .queues = card->unplugged ? 0 : card->pairs_used,
+        .mtu = vmm_virtio_has(&card->virtio, F_MTU) ? card->config.mtu : 0, /* 5.1.4.1 */
     };
 
     card->net.ops->set_receive(card->net.cookie, &receive);

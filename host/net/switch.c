@@ -151,6 +151,16 @@ static bool reachable(const struct net_port *from, const struct net_port *to)
     return from != to && to->receive.queues != 0 && !(from->config.isolated && to->config.isolated);
 }
 
+/* Of a tagged frame 4 bytes more are not the MTU's. */
+static bool too_long(const struct vmm_net_receive *receive, const struct net_packet *packet)
+{
+    uint32_t len = packet->head_len + packet->payload_len - VMM_NET_HEADER_SIZE;
+    uint32_t tag = packet->head[12] == 0x81 && packet->head[13] == 0 ? 4 : 0;
+
+    return receive->mtu != 0 && packet->offload.gso == VMM_NET_GSO_NONE &&
+           len > receive->mtu + tag;
+}
+
 /* In as many packets as the receiver needs; what does not fit is lost. */
 static void deliver(struct net_port *from, struct net_port *to, const struct vmm_net_frame *frame,
                     const uint8_t *header)
@@ -163,7 +173,7 @@ static void deliver(struct net_port *from, struct net_port *to, const struct vmm
         return;
     }
     while (net_cut_next(&cut, &packet)) {
-        if (!to->ops->deliver(to, &packet)) {
+        if (too_long(&to->receive, &packet) || !to->ops->deliver(to, &packet)) {
             to->count.lost++;
             return;
         }

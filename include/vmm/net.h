@@ -68,6 +68,9 @@ struct vmm_net_receive {
     bool tcp6;         /**< VMM_NET_GSO_TCP6, */
     bool ecn;          /**< and these with ecn. */
     unsigned queues;   /**< Queues in use; 0: all frames are lost, nothing is taken. */
+    /** Bytes that a frame without GSO has at most behind its Ethernet header and 802.1Q tag: longer
+     * ones are lost. 0: any. */
+    uint16_t mtu;
 };
 
 /** Which frames the guest wants, by destination. What passes besides them does no harm. */

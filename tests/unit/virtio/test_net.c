@@ -227,6 +227,17 @@ static void offers_what_it_has(void **state)
     assert_int_equal(drv_offered(&b->drv) & BITS(23, 0), want & ~(MQ | MTU));
 }
 
+/* 5.1.4.1: once negotiated it holds for what comes. */
+static void the_mtu_is_the_back_ends_to_keep(void **state)
+{
+    struct bench *b = *state;
+
+    drv_start(&b->drv, 0, 2, SIZE);
+    assert_int_equal(b->wire.receive.mtu, 0);
+    drv_start(&b->drv, MTU, 2, SIZE);
+    assert_int_equal(b->wire.receive.mtu, 1400);
+}
+
 /* 5.1.3.1 */
 static void features_need_others(void **state)
 {
@@ -916,6 +927,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(offers_what_it_has),
+        TEST(the_mtu_is_the_back_ends_to_keep),
         TEST(features_need_others),
         TEST(an_embedder_gives_a_good_address),
         TEST(the_link_goes_down_and_up),

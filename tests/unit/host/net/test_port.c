@@ -62,6 +62,42 @@ static void a_frame_that_is_too_long_is_lost(void **state)
     assert_int_equal(card->count, 1);
 }
 
+/* Virtio 1.2, 5.1.4.1: a guest with an MTU gets no packet above it, but for those to be cut. */
+static void a_frame_above_the_mtu_is_lost(void **state)
+{
+    static uint8_t frame[1600];
+    struct lan *lan = *state;
+    struct card *card = &lan->card[1];
+    struct vmm_net_receive receive = {
+        .headroom = HEADROOM, .csum = true, .tcp4 = true, .queues = 1, .mtu = 1500
+    };
+    const struct vmm_net_offload large = { .csum_needed = true,
+                                           .gso = VMM_NET_GSO_TCP4,
+                                           .gso_size = 1400,
+                                           .csum_start = 34,
+                                           .csum_offset = 16 };
+
+    ops(card)->set_receive(&card->port, &receive);
+    for (unsigned i = 0; i < 4; i++) {
+        supply(card, sizeof(frame) + HEADROOM, 1024);
+    }
+    send_long(lan, 1, 1514);
+    assert_int_equal(card->count, 1);
+    send_long(lan, 1, 1515);
+    assert_int_equal(card->count, 1);
+    assert_int_equal(card->port.port.count.lost, 1);
+    address(frame, CARD(1), CARD(0));
+    assert_true(send_offload(&lan->card[0], frame, sizeof(frame), large));
+    settle(lan);
+    assert_int_equal(card->count, 2);
+    memcpy(frame + 12, "\x81\0", 2);
+    assert_true(send_offload(&lan->card[0], frame, 1518, (struct vmm_net_offload) { 0 }));
+    assert_true(send_offload(&lan->card[0], frame, 1519, (struct vmm_net_offload) { 0 }));
+    settle(lan);
+    assert_int_equal(card->count, 3);
+    assert_int_equal(card->port.port.count.lost, 2);
+}
+
 /* Virtio 1.2, 5.1.6.4.1: headroom in the first one only, and all but the last are filled. */
 static void a_frame_goes_over_several_buffers(void **state)
 {
@@ -255,6 +291,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_frame_goes_over_the_segments_of_a_buffer, setup),
         cmocka_unit_test_setup(a_frame_that_is_too_long_is_lost, setup),
+        cmocka_unit_test_setup(a_frame_above_the_mtu_is_lost, setup),
         cmocka_unit_test_setup(a_frame_goes_over_several_buffers, setup),
         cmocka_unit_test_setup(a_full_queue_loses_the_newest, setup),
         cmocka_unit_test_setup(supply_pushes_back, setup),
