@@ -228,7 +228,7 @@ static VMM_NOINLINE void forget(struct vmm_gic *gic, struct vmm_gic_cpu *cpu)
     }
 }
 
-static unsigned count_bits(uint32_t word)
+static VMM_NOINLINE unsigned count_bits(uint32_t word)
 {
     unsigned count = 0;
 
@@ -270,13 +270,12 @@ static VMM_NOINLINE uint32_t homeless(const struct vmm_gic *gic, const struct vm
     return bits;
 }
 
-static void collect_bank(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned b, struct queue *q)
+/* Queue interrupts `ready` of bank `b`, pending, and `active`, which have lost their list register.
+ */
+static inline void collect(struct vmm_gic_cpu *cpu, const struct vmm_gic_bank *bank, unsigned b,
+                           uint32_t active, uint32_t ready, struct queue *q)
 {
-    const struct vmm_gic_bank *bank = vmm_gic_bank_of(gic, cpu, b);
-    uint32_t active = bank->active & ~bank->in_lr;
-
-    active = b != 0 && active != 0 ? homeless(gic, cpu, bank, active) : active;
-    uint32_t all = active | vmm_gic_ready_for(gic, cpu, bank, b);
+    uint32_t all = active | ready;
 
     if (all == 0) {
         cpu->maybe &= ~BIT(b);
@@ -286,6 +285,26 @@ static void collect_bank(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigned 
         uint32_t pending = (active >> i & 1) != 0 ? 0 : KEY_PENDING;
 
         enqueue(q, pending | (uint32_t)bank->priority[i] << 16 | gic_intid(b, i));
+    }
+}
+
+static inline void collect_private(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, struct queue *q)
+{
+    const struct vmm_gic_bank *bank = &cpu->bank;
+
+    collect(cpu, bank, 0, bank->active & ~bank->in_lr, vmm_gic_ready(gic, bank), q);
+}
+
+static VMM_NOINLINE void collect_shared(struct vmm_gic *gic, struct vmm_gic_cpu *cpu,
+                                        struct queue *q)
+{
+    for (uint64_t left = cpu->maybe & ~BIT(0); left != 0; left &= left - 1) {
+        unsigned b = gic_lowest_bank(left);
+        const struct vmm_gic_bank *bank = vmm_gic_bank_of(gic, cpu, b);
+        uint32_t active = bank->active & ~bank->in_lr;
+
+        active = active != 0 ? homeless(gic, cpu, bank, active) : 0;
+        collect(cpu, bank, b, active, vmm_gic_ready_for(gic, cpu, bank, b), q);
     }
 }
 
@@ -412,29 +431,21 @@ static void notify_empty(struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu, bool on
     }
 }
 
-void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu)
+/* Private interrupts are the most frequent. */
+static VMM_NOINLINE void refill(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu)
 {
-    struct vmm_gic *gic = chip;
-    struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
     struct queue q;
 
-    if (gic->its_busy) {
-        vmm_its_continue(gic->its, vcpu);
-    }
-    vmm_gic_sync(gic, vcpu);
-    cpu->fresh = 0;
-    if (vcpu->state == VMM_VCPU_OFF) {
-        forget(gic, cpu);
-        vmm_gic_touch_all(gic); /* Another target may take what was for this one. */
-        return;
-    }
     q.count = 0;
     q.room = vmm_host_lr_count(vcpu);
     q.free = UINT32_MAX >> (32 - q.room) & ~cpu->lr_held;
     q.room -= cpu->lr_held != 0 ? count_bits(cpu->lr_held) : 0;
     q.overflow = false;
-    for (uint64_t left = cpu->maybe; left != 0; left &= left - 1) {
-        collect_bank(gic, cpu, gic_lowest_bank(left), &q);
+    if ((cpu->maybe & BIT(0)) != 0) {
+        collect_private(gic, cpu, &q);
+    }
+    if ((cpu->maybe & ~BIT(0)) != 0) {
+        collect_shared(gic, cpu, &q);
     }
     bool eoi = q.overflow && all_active(cpu, &q);
 
@@ -443,6 +454,24 @@ void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu)
     }
     place_all(gic, vcpu, cpu, &q, eoi);
     notify_empty(vcpu, cpu, q.overflow && !eoi);
+}
+
+void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu)
+{
+    struct vmm_gic *gic = chip;
+    struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
+
+    if (gic->its_busy) {
+        vmm_its_continue(gic->its, vcpu);
+    }
+    vmm_gic_sync(gic, vcpu);
+    cpu->fresh = 0;
+    if (vcpu->state != VMM_VCPU_OFF) {
+        refill(gic, vcpu, cpu);
+    } else {
+        forget(gic, cpu);
+        vmm_gic_touch_all(gic); /* Another target may take what was for this one. */
+    }
 }
 
 /* One that waits has been synced when it began to, and has not executed since. None waits while the

@@ -97,8 +97,9 @@ uint32_t vmm_gic_routed_to(const struct vmm_gic *gic, const struct vmm_gic_cpu *
 /* Interrupts of `bank` that want a list register: pending, enabled, and nowhere yet. */
 static inline uint32_t vmm_gic_ready(const struct vmm_gic *gic, const struct vmm_gic_bank *bank)
 {
-    uint32_t group_on = ((gic->ctlr & GICD_CTLR_ENABLE_GRP0) != 0 ? ~bank->group : 0) |
-                        ((gic->ctlr & GICD_CTLR_ENABLE_GRP1) != 0 ? bank->group : 0);
+    uint32_t group0 = FIELD_GET(GICD_CTLR_ENABLE_GRP0, gic->ctlr) * UINT32_MAX;
+    uint32_t group1 = FIELD_GET(GICD_CTLR_ENABLE_GRP1, gic->ctlr) * UINT32_MAX;
+    uint32_t group_on = (group0 & ~bank->group) | (group1 & bank->group);
 
     return gic_pending(bank) & bank->enabled & group_on & ~bank->active & ~bank->in_lr;
 }
