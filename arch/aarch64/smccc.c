@@ -81,7 +81,7 @@ static bool may_forward(const struct vmm_smc_policy *policy, uint32_t fid)
 }
 
 /* The firmware is asked with the guest's numbers: addresses among them are not translated. */
-static bool forward(struct vmm_vcpu *vcpu)
+static VMM_NOINLINE bool forward(struct vmm_vcpu *vcpu)
 {
     uint64_t reg[VMM_SMC_REGS];
 

@@ -32,15 +32,11 @@ static inline unsigned words_for_x(uint64_t n)
     return 1 + (n == XZR ? MK_WORD_SPSR : mk_regs_word_of_x((unsigned)n));
 }
 
-/* The address of a fetch is that of the instruction. */
-static void no_access(struct mk_vcpu *v, struct vmm_exit *e)
+/* Not kept in our frame, so that this is the last that the caller does. */
+static void leave(struct mk_vcpu *v, const struct vmm_exit *exit)
 {
-    seL4_Word ip = seL4_GetMR(seL4_VMFault_IP);
-
-    e->far_unknown = seL4_GetMR(seL4_VMFault_PrefetchFault) == 0;
-    e->far = e->far_unknown ? 0 : ip;
-    v->word[MK_WORD_PC] = ip;
-    v->known = MK_WORD_PC + 1;
+    v->exit = *exit;
+    vmm_vcpu_exit(v->vcpu, &v->exit);
 }
 
 static VMM_NOINLINE void vm_fault(struct mk_vcpu *v)
@@ -50,13 +46,16 @@ static VMM_NOINLINE void vm_fault(struct mk_vcpu *v)
         .far_unknown = true,
         .ipa = seL4_GetMR(seL4_VMFault_Addr),
     };
+    seL4_Word ip = seL4_GetMR(seL4_VMFault_IP);
 
     if ((e.esr & ISS_ISV) != 0) {
         mk_regs_read(v, words_for_x(FIELD_GET(ISS_SRT, e.esr)));
     } else {
-        no_access(v, &e);
+        e.far_unknown = seL4_GetMR(seL4_VMFault_PrefetchFault) == 0;
+        e.far = e.far_unknown ? 0 : ip;
+        mk_regs_pc(v, ip);
     }
-    vmm_vcpu_exit(v->vcpu, &e);
+    leave(v, &e);
 }
 
 static void vcpu_fault(struct mk_vcpu *v)
@@ -74,7 +73,7 @@ static void vcpu_fault(struct mk_vcpu *v)
         v->fetch_least = words_for_x(XZR);
         break;
     }
-    vmm_vcpu_exit(v->vcpu, &e);
+    leave(v, &e);
 }
 
 /* The PC is that of the HVC; its preferred return address is the next one. The immediate is lost:
@@ -84,18 +83,7 @@ static void hvc(struct mk_vcpu *v, uint64_t pc)
     const struct vmm_exit e = { .esr = FIELD_PREP(ESR_EC, EC_HVC64) | ESR_IL };
 
     vmm_host_reg_write(v->vcpu, VMM_REG_PC, pc + 4);
-    vmm_vcpu_exit(v->vcpu, &e);
-}
-
-static void unknown_syscall(struct mk_vcpu *v)
-{
-    v->word[MK_WORD_SP] = seL4_GetMR(seL4_UnknownSyscall_SP);
-    v->word[MK_WORD_SPSR] = seL4_GetMR(seL4_UnknownSyscall_SPSR);
-    for (unsigned i = 0; i <= seL4_UnknownSyscall_X7; i++) {
-        v->word[MK_WORD_X0 + i] = seL4_GetMR((int)i);
-    }
-    v->known = MK_WORD_X0 + seL4_UnknownSyscall_X7 + 1;
-    hvc(v, seL4_GetMR(seL4_UnknownSyscall_FaultIP));
+    leave(v, &e);
 }
 
 /* An undefined instruction that was routed to EL2: "number" is ESR_EL2. */
@@ -103,9 +91,8 @@ static void user_exception(struct mk_vcpu *v)
 {
     const struct vmm_exit e = { .esr = seL4_GetMR(seL4_UserException_Number) };
 
-    v->word[MK_WORD_PC] = seL4_GetMR(seL4_UserException_FaultIP);
-    v->known = MK_WORD_PC + 1;
-    vmm_vcpu_exit(v->vcpu, &e);
+    mk_regs_pc(v, seL4_GetMR(seL4_UserException_FaultIP));
+    leave(v, &e);
 }
 
 static VMM_NOINLINE void vppi_event(struct mk_vcpu *v)
@@ -132,7 +119,8 @@ static VMM_NOINLINE void other_fault(struct mk_vcpu *v, seL4_Word label)
         vcpu_fault(v);
         break;
     case seL4_Fault_UnknownSyscall:
-        unknown_syscall(v);
+        mk_regs_take_call(v);
+        hvc(v, seL4_GetMR(seL4_UnknownSyscall_FaultIP));
         break;
     case seL4_Fault_CapFault: /* HVC with x7 that is a call of seL4's on what it does not have. */
         hvc(v, seL4_GetMR(seL4_CapFault_IP));

@@ -45,7 +45,8 @@ enum mk_saving {
 struct mk_vcpu {
     struct vmm_vcpu *vcpu;
     microkit_child child;
-    seL4_Word fault; /**< Label of the fault that is being handled. */
+    seL4_Word fault;      /**< Label of the fault that is being handled. */
+    struct vmm_exit exit; /**< What it is to the model. */
     enum mk_thread thread;
     unsigned known;               /**< So many words are the thread's, from the first on. */
     unsigned dirty;               /**< So many of them are to be written back. */
@@ -227,8 +228,13 @@ void mk_regs_vtimer_fired(struct mk_vcpu *v);
 /** The guest is done with the virtual timer's interrupt: until it executes, the line is taken to be
  * low. If it is not, the interrupt fires again as soon as it is acknowledged. */
 void mk_regs_vtimer_done(struct mk_vcpu *v);
-/** Read the first `n` words of a thread of which nothing is known. */
+/* Of a thread of which nothing is known: */
+/** Read the first `n` words. */
 void mk_regs_read(struct mk_vcpu *v, unsigned n);
+/** Its PC, and nothing else. */
+void mk_regs_pc(struct mk_vcpu *v, seL4_Word pc);
+/** What the message of a system call has, but for the PC. */
+void mk_regs_take_call(struct mk_vcpu *v);
 /** The vCPU executes, or has executed: nothing is known of its registers. */
 void mk_regs_forget(struct mk_vcpu *v);
 /** Put what changed into the message of the reply to the fault, which is about to be sent, or write

@@ -132,6 +132,22 @@ void mk_regs_read(struct mk_vcpu *v, unsigned n)
     }
 }
 
+void mk_regs_pc(struct mk_vcpu *v, seL4_Word pc)
+{
+    v->word[MK_WORD_PC] = pc;
+    v->known = MK_WORD_PC + 1;
+}
+
+void mk_regs_take_call(struct mk_vcpu *v)
+{
+    const seL4_Word *msg = seL4_GetIPCBuffer()->msg;
+
+    copy(&v->word[MK_WORD_X0], &msg[seL4_UnknownSyscall_X0], CALL_WORDS);
+    v->word[MK_WORD_SP] = msg[seL4_UnknownSyscall_SP];
+    v->word[MK_WORD_SPSR] = msg[seL4_UnknownSyscall_SPSR];
+    v->known = MK_WORD_X0 + CALL_WORDS;
+}
+
 static VMM_NOINLINE void fetch(struct mk_vcpu *v, unsigned n)
 {
     if (v->dirty != 0) {
@@ -249,7 +265,7 @@ static unsigned answer(struct mk_vcpu *v)
 {
     seL4_Word *msg = seL4_GetIPCBuffer()->msg;
 
-    copy(&msg[seL4_UnknownSyscall_X0], &v->word[MK_WORD_X0], seL4_UnknownSyscall_X7 + 1);
+    copy(&msg[seL4_UnknownSyscall_X0], &v->word[MK_WORD_X0], CALL_WORDS);
     msg[seL4_UnknownSyscall_FaultIP] = v->word[MK_WORD_PC];
     msg[seL4_UnknownSyscall_SP] = v->word[MK_WORD_SP];
     msg[seL4_UnknownSyscall_LR] = v->word[MK_WORD_PC];
