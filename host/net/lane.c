@@ -77,9 +77,12 @@ bool net_lane_put(struct net_lane_out *out, const struct net_packet *packet)
     return true;
 }
 
+/* Its mark is stored before the consumer's index is loaded, and the consumer's index before the
+ * mark is: either the producer sees the room, or the consumer that somebody waits for it. */
 void net_lane_wait(const struct net_lane_out *out)
 {
-    __atomic_store_n(&out->lane->waits, 1, __ATOMIC_SEQ_CST);
+    __atomic_store_n(&out->lane->waits, 1, __ATOMIC_RELAXED);
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
 /* --- The consumer ------------------------------------------------------------------------ */
@@ -163,8 +166,10 @@ void net_lane_take(struct net_lane_in *in, const struct net_lane_item *item)
     set_tail(in, in->tail + item->size);
 }
 
+/* See net_lane_wait(). */
 bool net_lane_waited(const struct net_lane_in *in)
 {
-    return __atomic_load_n(&in->lane->waits, __ATOMIC_SEQ_CST) != 0 &&
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    return __atomic_load_n(&in->lane->waits, __ATOMIC_RELAXED) != 0 &&
            __atomic_exchange_n(&in->lane->waits, 0, __ATOMIC_SEQ_CST) != 0;
 }
