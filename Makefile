@@ -274,7 +274,15 @@ $(if $(wildcard $(SDDF)/include/sddf/timer/client.h),,$(error SDDF=$(SDDF) is no
 endif
 endif
 
-microkit: $(MICROKIT_ELFS) $(SDDF_ELFS) ## The programs for seL4; needs MICROKIT_SDK=DIR
+# For `vessel run`: see there.
+MICROKIT_PLUGIN := $(B)/microkit/waits.so
+plugin = clang -std=c17 $(WARN) -O2 -shared -fPIC -fvisibility=hidden $< -o $@
+
+$(MICROKIT_PLUGIN): tools/qemu/waits.c | $(DEPS)
+	@mkdir -p $(@D)
+	$(plugin)
+
+microkit: $(MICROKIT_ELFS) $(SDDF_ELFS) $(MICROKIT_PLUGIN) ## The programs for seL4; needs MICROKIT_SDK=DIR
 
 # --- Guests of our own --------------------------------------------------------
 PAYLOAD_LIB := $(call objects,aarch64,$(wildcard tests/payload/lib/*.c tests/payload/lib/*.S))
@@ -308,7 +316,7 @@ INSTALLED := $(DESTDIR)$(PREFIX)
 put = install -d $(INSTALLED)/$(2) && install -m $(or $(3),644) $(1) $(INSTALLED)/$(2)
 
 # The library for AArch64, and what a VMM of your own is built with.
-install: $(AARCH64_LIB) $(BARE_ELF) $(PROBE_BIN) $(MICROKIT_ELFS) ## Into DESTDIR/PREFIX (/usr/local): library, headers, vessel.mk, tool
+install: $(AARCH64_LIB) $(BARE_ELF) $(PROBE_BIN) $(MICROKIT_ELFS) $(if $(MICROKIT_ELFS),$(MICROKIT_PLUGIN)) ## Into DESTDIR/PREFIX (/usr/local): library, headers, vessel.mk, tool
 	@$(call put,include/vmm/*.h arch/aarch64/include/vmm/*.h host/microkit/include/vmm/*.h,include/vmm)
 	@$(call put,$(AARCH64_LIB),lib)
 	@install -d $(INSTALLED)/lib/pkgconfig && sed 's|@PREFIX@|$(PREFIX)|' tools/install/vessel.pc \
@@ -322,6 +330,7 @@ install: $(AARCH64_LIB) $(BARE_ELF) $(PROBE_BIN) $(MICROKIT_ELFS) ## Into DESTDI
 	@$(call put,tools/install/vessel,bin,755)
 	@$(call put,$(PROBE_BIN),lib/vessel/probe,755)
 	@$(call put,$(BARE_ELF),lib/vessel/aarch64)
+	@$(if $(MICROKIT_ELFS),$(call put,$(MICROKIT_PLUGIN),lib/vessel/microkit))
 	@$(foreach elf,$(MICROKIT_ELFS),$(call put,$(elf),lib/vessel/$(patsubst $(B)/%,%,$(dir $(elf)))) &&) :
 
 # Debian's initrd with more programs of Debian's, for tests of its drivers.
@@ -378,7 +387,7 @@ run: all ## Boot the default guest: an interactive shell
 	@./vessel run $(ARGS)
 
 $(B)/share.so: bench/share.c | $(DEPS)
-	clang -std=c17 $(WARN) -O2 -shared -fPIC -fvisibility=hidden $< -o $@
+	$(plugin)
 
 bench: all $(if $(MICROKIT_SDK),microkit $(B)/share.so) $(B)/payload/bench.elf $(B)/payload/count.elf $(B)/guest/bench.cpio.gz ## Instructions per exit, boot ratio, idle share
 	@$(PY) bench/run.py

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """Systems for seL4: the description of Microkit's tool, and how that tool is called."""
 
+import json
 import shutil
 import stat
 import struct
@@ -49,6 +50,7 @@ def sdk(sandbox: Sandbox) -> Path:
         ):
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text("program")
+    (sandbox.path.parent / "build/microkit/waits.so").write_text("plugin")
     return root
 
 
@@ -370,6 +372,29 @@ def test_run_shares_the_uart(sandbox: Sandbox, sdk: Path, option: tuple, shared:
         if pd.find("map[@mr='uart']") is not None
     ]
     assert owners == (["vessel_mux"] if shared else ["debian"])
+
+
+@pytest.mark.parametrize(("config", "cores"), [("release", "1"), ("smp-release", "4")])
+def test_cores_wait_asleep(sandbox: Sandbox, sdk: Path, config: str, cores: str) -> None:
+    """QEMU gets the plugin for kernels of several cores only."""
+    sandbox.write(VM)
+    options = ("--host", "microkit", "--sdk", "sdk", "--config", config)
+    assert sandbox.call("run", "system.toml", *options).status == 0
+    words = json.loads(Path(sandbox.env["FAKE_QEMU_LOG"]).read_text())
+    assert words[words.index("-smp") + 1] == cores
+    plugins = [words[i + 1] for i, word in enumerate(words) if word == "-plugin"]
+    assert plugins == (
+        [str(sandbox.path.parent / "build/microkit/waits.so")] if cores > "1" else []
+    )
+
+
+def test_plugin_is_not_built(sandbox: Sandbox, sdk: Path) -> None:
+    (sandbox.path.parent / "build/microkit/waits.so").unlink()
+    sandbox.write(VM)
+    options = ("--host", "microkit", "--sdk", "sdk", "--config", "smp-release")
+    result = sandbox.call("run", "system.toml", *options)
+    assert result.status == 1
+    assert "waits.so is not built; run `make microkit` in" in result.errors[0]
 
 
 def test_no_debugger(sandbox: Sandbox, sdk: Path) -> None:

@@ -29,7 +29,7 @@ PACK = "system.pack"
 SYSTEM = "system.xml"
 REPORT = "report.txt"
 TOOL_TIMEOUT_S = 600
-SMP_COUNTER_HZ = 1_000_000
+PLUGIN = "microkit/waits.so"
 
 
 @dataclass(frozen=True)
@@ -204,14 +204,15 @@ class Microkit:
             raise ToolError(f"{tree.shown(tool)} failed", " / ".join(said[-4:]))
 
     @property
-    def _qemu_cpu(self) -> str:
-        """A slow counter for several cores.
+    def _plugin(self) -> tuple[str, ...]:
+        """What several cores need where QEMU's threads for them do not all run at once.
 
-        Each idle core of seL4 takes an interrupt every 312500 ticks, 5 ms by default, and with it
-        the kernel's lock, which goes from core to core in the order of asking. QEMU's threads for
-        the cores are seldom all running, so that every kernel entry waits for those that are not.
+        They wait for the kernel's lock by spinning, and it goes from core to core in the order of
+        asking: see tools/qemu/waits.c.
         """
-        return self.board.qemu_cpu + (f",cntfrq={SMP_COUNTER_HZ}" if self._cores > 1 else "")
+        if self._cores == 1:
+            return ()
+        return ("-plugin", quote(tree.built(PLUGIN, "make microkit")))
 
     def _devices(self, description: Description) -> list[str]:
         """What drivers of ours and of sDDF use."""
@@ -234,7 +235,8 @@ class Microkit:
         loader = f"loader,file={quote(image)},addr={self.board.load_address:#x},cpu-num=0"
         return [
             *self.board.qemu,
-            *("-cpu", self._qemu_cpu, "-smp", str(self._cores), "-device", loader),
+            *("-cpu", self.board.qemu_cpu, "-smp", str(self._cores), "-device", loader),
+            *self._plugin,
             *self._devices(description),
             *(("-icount", "shift=0,sleep=off") if machine.icount else ()),
         ]
