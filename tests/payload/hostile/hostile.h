@@ -30,6 +30,7 @@ bool breaks(void);
 /** What is to be tried on one type of device. */
 void attack_blk(void);
 void attack_net(void);
+void attack_net_control(void);
 void attack_console(void);
 void attack_entropy(void);
 void attack_socket(void);

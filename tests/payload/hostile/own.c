@@ -91,6 +91,7 @@ void attack_net(void)
     virtio_offer(&driver.spare, 0);
     virtio_notify(&driver.device, driver.queue ^ 1); /* No room for a frame. */
     check("frames", ok && driver_needs_reset() && is_well());
+    attack_net_control();
 }
 
 /* 5.3.6: what is to be shown is readable; what is typed goes into buffers of any size. */
