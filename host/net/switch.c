@@ -157,8 +157,7 @@ static bool too_long(const struct vmm_net_receive *receive, const struct net_pac
     uint32_t len = packet->head_len + packet->payload_len - VMM_NET_HEADER_SIZE;
     uint32_t tag = packet->head[12] == 0x81 && packet->head[13] == 0 ? 4 : 0;
 
-    return receive->mtu != 0 && packet->offload.gso == VMM_NET_GSO_NONE &&
-           len > receive->mtu + tag;
+    return receive->mtu != 0 && packet->offload.gso == VMM_NET_GSO_NONE && len > receive->mtu + tag;
 }
 
 /* In as many packets as the receiver needs; what does not fit is lost. */
