@@ -64,11 +64,12 @@ static void send_latch(const struct vmm_gic *gic, const struct place *at, struct
     at->bank->sent |= sent;
     at->bank->latch &= ~sent;
     if (sent != 0 && has_source(gic, lr->intid)) {
-        uint8_t *source = &at->bank->sgi_source[at->i];
+        unsigned sources = at->bank->sgi_source[at->i];
 
-        lr->source = (uint8_t)gic_lowest(*source);
-        *source = (uint8_t)(*source & (*source - 1u));
-        at->bank->latch |= *source != 0 ? at->bit : 0;
+        lr->source = (uint8_t)gic_lowest(sources);
+        sources &= sources - 1;
+        at->bank->sgi_source[at->i] = (uint8_t)sources;
+        at->bank->latch |= sources != 0 ? at->bit : 0;
     }
 }
 
@@ -154,11 +155,12 @@ static void tell_done(struct vmm_gic *gic, const struct place *at)
 static inline bool fold(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu,
                         unsigned n)
 {
-    struct vmm_lr *lr = &cpu->lr[n];
-    struct place at = find(gic, cpu, lr->intid);
+    const struct vmm_lr lr = cpu->lr[n];
+    struct place at = find(gic, cpu, lr.intid);
+    unsigned state = vmm_host_lr_state(vcpu, n);
 
-    lr->state = (uint8_t)vmm_host_lr_state(vcpu, n);
-    switch (after_drop(at.bank, at.bit, lr->state)) {
+    cpu->lr[n].state = (uint8_t)state;
+    switch (after_drop(at.bank, at.bit, state)) {
     case VMM_LR_INVALID:
         at.bank->sent &= ~at.bit;
         at.bank->active &= ~at.bit;
@@ -166,7 +168,7 @@ static inline bool fold(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct vmm_g
         release(gic, cpu, n, &at);
         return true;
     case VMM_LR_PENDING:
-        return_latch(gic, &at, lr);
+        return_latch(gic, &at, &lr);
         release(gic, cpu, n, &at);
         return true;
     case VMM_LR_ACTIVE:
@@ -174,7 +176,7 @@ static inline bool fold(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct vmm_g
         at.bank->active |= at.bit;
         return false;
     case VMM_LR_PENDING_ACTIVE:
-        return_latch(gic, &at, lr);
+        return_latch(gic, &at, &lr);
         at.bank->active |= at.bit;
         return true;
     default:
@@ -217,9 +219,10 @@ static VMM_NOINLINE void forget(struct vmm_gic *gic, struct vmm_gic_cpu *cpu)
 {
     for (uint32_t left = cpu->lr_held; left != 0; left &= left - 1) {
         unsigned n = gic_lowest(left);
-        struct place at = find(gic, cpu, cpu->lr[n].intid);
+        const struct vmm_lr lr = cpu->lr[n];
+        struct place at = find(gic, cpu, lr.intid);
 
-        return_latch(gic, &at, &cpu->lr[n]);
+        return_latch(gic, &at, &lr);
         at.bank->drop &= ~at.bit;
         release(gic, cpu, n, &at);
     }
@@ -308,37 +311,37 @@ static VMM_NOINLINE void collect_shared(struct vmm_gic *gic, struct vmm_gic_cpu 
     }
 }
 
-/* The list register in which `intid` still is as pending, else a free one of `free`. */
+/* The list register in which `intid` still is, else any other of `free`. */
 static unsigned choose_lr(const struct vmm_gic_cpu *cpu, uint32_t free, unsigned intid)
 {
     for (uint32_t left = free & cpu->lr_dirty; left != 0; left &= left - 1) {
-        const struct vmm_lr *lr = &cpu->lr[gic_lowest(left)];
+        unsigned n = gic_lowest(left);
 
-        if (lr->state == VMM_LR_PENDING && lr->intid == intid) {
-            return gic_lowest(left);
+        if (cpu->lr[n].intid == intid) {
+            return n;
         }
     }
     return gic_lowest(free);
 }
 
-static uint64_t as_word(const struct vmm_lr *lr)
+static uint64_t as_word(struct vmm_lr lr)
 {
     uint64_t word;
 
-    _Static_assert(sizeof(word) == sizeof(*lr), "compared as one word");
-    memcpy(&word, lr, sizeof(word));
+    _Static_assert(sizeof(word) == sizeof(lr), "compared as one word");
+    memcpy(&word, &lr, sizeof(word));
     return word;
 }
 
 /* Let list register `n` hold `want`; a free one without `eoi` is as good as any other such. */
 static void put(struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu, unsigned n, struct vmm_lr want)
 {
-    struct vmm_lr *lr = &cpu->lr[n];
-    bool both_free = want.state == VMM_LR_INVALID && lr->state == VMM_LR_INVALID && !lr->eoi;
+    const struct vmm_lr had = cpu->lr[n];
+    bool both_free = want.state == VMM_LR_INVALID && had.state == VMM_LR_INVALID && !had.eoi;
 
-    if (!both_free && as_word(lr) != as_word(&want)) {
-        *lr = want;
-        vmm_host_lr_write(vcpu, n, lr);
+    if (!both_free && as_word(had) != as_word(want)) {
+        cpu->lr[n] = want;
+        vmm_host_lr_write(vcpu, n, &want);
     }
 }
 

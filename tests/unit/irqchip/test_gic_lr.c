@@ -275,6 +275,24 @@ static void deactivation_by_register(void **state)
     }
 }
 
+/* It stays in its list register, though another one is free: never is it in two. */
+static void deactivation_by_register_moves_nothing(void **state)
+{
+    struct gic_test *t = *state;
+
+    line(t, 40, true);
+    line(t, 41, true);
+    assert_int_equal(acknowledge(t, 0), 40);
+    assert_int_equal(acknowledge(t, 0), 41);
+    line(t, 40, false);
+    deactivate(t, 0, 40);
+    unsigned writes = fake.vcpu[0].lr_writes;
+
+    store(t, 0, GICD_ICACTIVER + 4, 1 << 9);
+    assert_int_equal(lr_state(0, 41), VMM_LR_PENDING);
+    assert_int_equal(fake.vcpu[0].lr_writes, writes + 1);
+}
+
 /* GICD_ICACTIVER taken back by GICD_ISACTIVER, before the vCPU that has it could look. */
 static void deactivation_undone(void **state)
 {
@@ -689,6 +707,7 @@ int main(void)
         cmocka_unit_test_setup(clear_pending, setup),
         cmocka_unit_test_setup(disable_while_active, setup),
         cmocka_unit_test_setup(deactivation_by_register, setup),
+        cmocka_unit_test_setup(deactivation_by_register_moves_nothing, setup),
         cmocka_unit_test_setup(deactivation_undone, setup),
         cmocka_unit_test_setup(event_request_is_cleared, setup),
         cmocka_unit_test_setup(activation_by_register, setup),
