@@ -341,6 +341,7 @@ static void put(struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu, unsigned n, stru
 
     if (!both_free && as_word(had) != as_word(want)) {
         cpu->lr[n] = want;
+        vcpu->stats.injected += want.state == VMM_LR_PENDING;
         vmm_host_lr_write(vcpu, n, &want);
     }
 }
@@ -376,7 +377,6 @@ static inline struct vmm_lr take(struct vmm_gic *gic, struct vmm_vcpu *vcpu,
 
     if (!active) {
         send_latch(gic, &at, &lr);
-        vcpu->stats.injected++;
     }
     at.bank->in_lr |= at.bit;
     at.bank->owner[at.i] = (uint8_t)vcpu->id;

@@ -195,8 +195,10 @@ static void writes_only_changes(void **state)
     line(t, 40, true);
     store(t, 0, GICD_ISENABLER + 4, UINT32_MAX);
     assert_int_equal(fake.vcpu[0].lr_writes, writes);
+    assert_int_equal(t->vcpu[0].stats.injected, 1);
     line(t, 41, true);
     assert_int_equal(fake.vcpu[0].lr_writes, writes + 1);
+    assert_int_equal(t->vcpu[0].stats.injected, 2);
     store8(t, 0, GICD_IPRIORITYR + 40, 0x80);
     assert_int_equal(fake.vcpu[0].lr_writes, writes + 2);
 }
