@@ -31,6 +31,7 @@ LAYERS = {
 # The layer that a public header belongs to: core, but for these.
 PUBLIC = {
     "gic.h": "irqchip",
+    "gic_limits.h": "irqchip",
     "gicv2m.h": "irqchip",
     "its.h": "irqchip",
     "erased_flash.h": "devices",

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include <vmm/err.h>
+#include <vmm/gic_limits.h>
 #include <vmm/irq.h>
 #include <vmm/irqchip.h>
 #include <vmm/lr.h>
@@ -17,11 +18,8 @@
 #include <vmm/reg.h>
 #include <vmm/vm.h>
 
-#define VMM_GIC_PRIVATE 32   /**< SGIs 0..15 and PPIs 16..31. */
-#define VMM_GIC_MAX_SPIS 988 /**< INTIDs 32..1019. */
-#define VMM_GIC_SPI_BANKS 31 /**< Banks of 32 SPIs. */
+#define VMM_GIC_PRIVATE 32 /**< SGIs 0..15 and PPIs 16..31. */
 #define VMM_GIC_FIRST_LPI 8192
-#define VMM_GIC_LPIS 1024 /**< INTIDs 8192..9215 (GICD_TYPER.num_LPIs). */
 #define VMM_GIC_LPI_BANKS (VMM_GIC_LPIS / 32)
 
 /**
