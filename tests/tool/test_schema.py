@@ -136,6 +136,19 @@ CASES = {
         VM + 'gic = "3"',
         'vm.debian.gic: the string "3" is not possible here; use 2 or 3',
     ),
+    "gic large": (
+        VM + "gic = 99999999999999999999",
+        "vm.debian.gic: the number 99999999999999999999 is not possible here",
+    ),
+    "a long string": (
+        VM + f'cpus = "{"x" * 3000}"',
+        f'vm.debian.cpus: must be a whole number, not the string "{"x" * 60}..."',
+    ),
+    "a long size": (
+        VM + f'memory = "{"x" * 3000}"',
+        f'vm.debian.memory: "{"x" * 60}..." is not a size; '
+        'write a number of bytes, or a string such as "512M" or "2G"',
+    ),
     "gic float": (VM + "gic = 2.0", "vm.debian.gic: must be a whole number, not the number 2.0"),
     "cpus 0": (VM + "cpus = 0", "vm.debian.cpus: 0 is out of range; 1 to 8 are possible"),
     "cpus 9": (VM + "cpus = 9", "vm.debian.cpus: 9 is out of range; 1 to 8 are possible"),

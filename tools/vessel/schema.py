@@ -22,6 +22,9 @@ KIB = 1 << 10
 MIB = 1 << 20
 GIB = 1 << 30
 
+INT_BITS = 63
+QUOTED_MAX = 60  # Characters.
+
 PAGE = 4 * KIB
 BLOCK = 2 * MIB  # What stage 2 maps at once; smaller pieces cost the guest TLB entries.
 
@@ -73,13 +76,18 @@ def parse_size(value: object) -> int:
     elif isinstance(value, str):
         match = re.fullmatch(r"([0-9]{1,20})\s*([KMGT]?)(?:iB)?", value.strip(), re.I | re.A)
         if not match:
-            _reject(f'"{value}" is not a size', SIZE_HINT)
+            _reject(f"{quoted(value)} is not a size", SIZE_HINT)
         size = int(match[1]) * _UNITS[match[2].upper()]
     else:
         _reject(f"must be a size, not {kind(value)}", SIZE_HINT)
     if size <= 0:
         _reject("must be larger than 0", SIZE_HINT)
     return size
+
+
+def quoted(text: str) -> str:
+    """Text from a description in a message, not more of it than one wants to read."""
+    return f'"{text}"' if len(text) <= QUOTED_MAX else f'"{text[:QUOTED_MAX]}..."'
 
 
 def kind(value: object) -> str:
@@ -90,7 +98,7 @@ def kind(value: object) -> str:
         case int() | float():
             return f"the number {value}"
         case str():
-            return f'the string "{value}"'
+            return f"the string {quoted(value)}"
         case list():
             return "an array"
         case dict():
@@ -127,9 +135,11 @@ def _check_base(base: int) -> int:
 
 
 def _whole(value: object) -> object:
-    """Python takes 2.0 for 2, as a choice too."""
+    """Python takes 2.0 for 2, as a choice too, and pydantic has words of its own for large ones."""
     if isinstance(value, float):
         _reject(f"must be a whole number, not {kind(value)}")
+    if isinstance(value, int) and value.bit_length() > INT_BITS:
+        _reject(f"{kind(value)} is not possible here")
     return value
 
 
@@ -242,7 +252,7 @@ NetworkName = VmName
 
 def _check_mac(text: str) -> str:
     if not re.fullmatch(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}", text):
-        _reject(f'"{text}" is not an address', 'write six bytes, such as "02:00:00:00:00:01"')
+        _reject(f"{quoted(text)} is not an address", 'write six bytes, such as "02:00:00:00:00:01"')
     mac = bytes.fromhex(text.replace(":", ""))
     if mac[0] & 1 or mac == bytes(6):
         _reject(f"{text} is not a card's address", "its first byte is even, and it is not zero")
@@ -424,11 +434,13 @@ def _check_forward(text: str) -> str:
     """A port forward: HOST:GUEST or HOST:ADDRESS:GUEST."""
     match = re.fullmatch(r"([0-9]{1,5})(?::([0-9]{1,3}(?:\.[0-9]{1,3}){3}))?:([0-9]{1,5})", text)
     if not match:
-        _reject(f'"{text}" is not a port forward', 'write "HOST:GUEST", such as "8080:80"')
+        _reject(f"{quoted(text)} is not a port forward", 'write "HOST:GUEST", such as "8080:80"')
     if not all(0 < int(match[i]) < 1 << 16 for i in (1, 3)):
-        _reject(f'"{text}" has a port that does not exist', "ports are 1 to 65535")
+        _reject(f"{quoted(text)} has a port that does not exist", "ports are 1 to 65535")
     if match[2] and max(map(int, match[2].split("."))) > MAX_BYTE:
-        _reject(f'"{text}" has an address that does not exist', "it is the guest's IPv4 address")
+        _reject(
+            f"{quoted(text)} has an address that does not exist", "it is the guest's IPv4 address"
+        )
     return text
 
 
