@@ -6,6 +6,37 @@ static bool may_run(const struct host_task *task, unsigned cpu)
     return (task->bound ? task->cpu == cpu : (task->cpus >> cpu & 1) != 0);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool has_spent_all(const struct host_task *task)
+{
+    return task->budget != 0 && task->spent >= task->budget;
+}
+
+/* For each period that has begun since it grants a budget. */
+static void renew(struct host_task *task, uint64_t now)
+{
+    if (task->budget != 0 && now >= task->renews) {
+        uint64_t periods = (now - task->renews) / task->period + 1;
+
+        task->spent -= earlier(task->spent, periods * task->budget);
+        task->renews += periods * task->period;
+    }
+}
+
+static void use(struct host_task *task, uint64_t ticks, uint64_t now)
+{
+    task->used += ticks;
+    task->total += ticks;
+    if (task->budget != 0) {
+        task->spent += ticks;
+        renew(task, now);
+    }
+}
+
 static void charge(struct host_sched *sched, unsigned cpu, uint64_t now)
 {
     struct host_task *task = sched->running[cpu];
@@ -13,8 +44,7 @@ static void charge(struct host_sched *sched, unsigned cpu, uint64_t now)
     /* Another CPU may have read the clock a little later. */
     if (now > sched->since[cpu]) {
         if (task != NULL) {
-            task->used += now - sched->since[cpu];
-            task->total += now - sched->since[cpu];
+            use(task, now - sched->since[cpu], now);
         }
         sched->since[cpu] = now;
     }
@@ -92,6 +122,31 @@ static void dequeue(struct host_sched *sched, const struct host_task *task)
     *at = task->next;
 }
 
+static void put_aside(struct host_sched *sched, struct host_task *task)
+{
+    task->state = HOST_TASK_SPENT;
+    task->next = sched->spent;
+    sched->spent = task;
+}
+
+/* Those whose next period has begun are ready, unless they still owe all of it. */
+static void take_back(struct host_sched *sched, uint64_t now)
+{
+    struct host_task **at = &sched->spent;
+
+    while (*at != NULL) {
+        struct host_task *task = *at;
+
+        renew(task, now);
+        if (has_spent_all(task)) {
+            at = &task->next;
+        } else {
+            *at = task->next;
+            enqueue(sched, task, now);
+        }
+    }
+}
+
 static struct host_task *first_for(const struct host_sched *sched, unsigned cpu)
 {
     struct host_task *task = sched->ready;
@@ -157,6 +212,11 @@ unsigned host_sched_wake(struct host_sched *sched, struct host_task *task, uint6
     if (task->state != HOST_TASK_BLOCKED) {
         return HOST_SCHED_NOBODY;
     }
+    renew(task, now);
+    if (has_spent_all(task)) {
+        put_aside(sched, task);
+        return task->cpu;
+    }
     enqueue(sched, task, now);
     return whom_to_tell(sched, task, now);
 }
@@ -182,16 +242,36 @@ static bool preempts(const struct host_sched *sched, const struct host_task *nex
     return running->used >= next->used + sched->slice;
 }
 
-/* When `running`, charged now, will be preempted if nobody blocks or wakes. */
+/* When a task that the CPU may run has a budget again. One that may run on several is for each of
+ * them to know: that on which it has run is sure to have picked since. */
+static uint64_t next_budget(const struct host_sched *sched, unsigned cpu)
+{
+    uint64_t next = UINT64_MAX;
+
+    for (const struct host_task *task = sched->spent; task != NULL; task = task->next) {
+        next = may_run(task, cpu) ? earlier(task->renews, next) : next;
+    }
+    return next;
+}
+
+/* When `running`, charged now, will be preempted if nobody blocks or wakes; or, if that is earlier,
+ * when a budget begins or ends. */
 static uint64_t deadline(const struct host_sched *sched, unsigned cpu, uint64_t now)
 {
     const struct host_task *running = sched->running[cpu];
     const struct host_task *next = first_for(sched, cpu);
+    uint64_t end = next_budget(sched, cpu);
 
-    if (running == NULL || next == NULL || next->priority < running->priority) {
-        return UINT64_MAX;
+    if (running == NULL) {
+        return end;
     }
-    return now + (next->used + sched->slice - running->used);
+    if (running->budget != 0) {
+        end = earlier(end, now + (running->budget - running->spent));
+    }
+    if (next == NULL || next->priority < running->priority) {
+        return end;
+    }
+    return earlier(end, now + (next->used + sched->slice - running->used));
 }
 
 /* Two tasks may have woken for one idle CPU, or one be left over that is more urgent than what
@@ -208,12 +288,25 @@ static unsigned left_over(const struct host_sched *sched, unsigned picker)
     return HOST_SCHED_NOBODY;
 }
 
-struct host_pick host_sched_pick(struct host_sched *sched, unsigned cpu, uint64_t now)
+/* Who has the CPU until now, if it may go on. */
+static struct host_task *still_running(struct host_sched *sched, unsigned cpu, uint64_t now)
 {
-    struct host_task *running = sched->running[cpu];
-    struct host_task *next = first_for(sched, cpu);
+    struct host_task *task = sched->running[cpu];
 
     charge(sched, cpu, now);
+    if (task != NULL && has_spent_all(task)) {
+        sched->running[cpu] = NULL;
+        put_aside(sched, task);
+    }
+    take_back(sched, now);
+    return sched->running[cpu];
+}
+
+struct host_pick host_sched_pick(struct host_sched *sched, unsigned cpu, uint64_t now)
+{
+    struct host_task *running = still_running(sched, cpu, now);
+    struct host_task *next = first_for(sched, cpu);
+
     if (next != NULL && preempts(sched, next, running)) {
         dequeue(sched, next);
         sched->running[cpu] = next;

@@ -11,6 +11,10 @@
  * slices of each of the others: however they sleep and wake, one that is ahead of a waiting task
  * runs at most the slice below the floor, the one above it, and the one until it is preempted.
  *
+ * A task may have a budget: in each of its periods, which all begin at multiples of their length,
+ * it runs so long at most, whatever its priority, and waits for the next one then. What it used
+ * beyond that, since nobody looked in time, the next periods have less.
+ *
  * Times are ticks of one clock that all CPUs share. The caller gives the storage and has a lock
  * around each call. The work of a call grows with the number of tasks that are ready.
  */
@@ -30,23 +34,29 @@ enum host_task_state {
     HOST_TASK_BLOCKED, /**< Does not want to run. */
     HOST_TASK_READY,   /**< Waits for a CPU. */
     HOST_TASK_RUNNING, /**< Has one. */
+    HOST_TASK_SPENT,   /**< Waits for its budget's next period. */
 };
 
-/** What is scheduled. Zeroed but for the first two when it is first used. */
+/** What is scheduled. Zeroed but for the first four when it is first used. */
 struct host_task {
     uint32_t cpus;     /**< Bit n: CPU n may run it. At least one that there is. */
     unsigned priority; /**< Below HOST_SCHED_PRIORITIES; higher is more urgent. */
+    uint64_t budget;   /**< Ticks in each period, at most `period`; 0: no bound. */
+    uint64_t period;   /**< Ticks, not 0 if `budget` is not. */
     enum host_task_state state;
-    unsigned cpu;   /**< Where it runs, or ran last. */
-    bool bound;     /**< Its registers are still in `cpu`: no other may run it. */
-    uint64_t used;  /**< CPU time used, as the scheduler counts it. */
-    uint64_t total; /**< CPU time used, all of it, up to when it was last charged. */
+    unsigned cpu;    /**< Where it runs, or ran last. */
+    bool bound;      /**< Its registers are still in `cpu`: no other may run it. */
+    uint64_t used;   /**< CPU time used, as the scheduler counts it. */
+    uint64_t total;  /**< CPU time used, all of it, up to when it was last charged. */
+    uint64_t spent;  /**< Of the budget, by the same charge; above it: owed. */
+    uint64_t renews; /**< When the next period begins. */
     struct host_task *next;
 };
 
 /** The scheduler of one machine. */
 struct host_sched {
     struct host_task *ready; /**< By priority, then by what they have used, then by age. */
+    struct host_task *spent; /**< In no order. */
     struct host_task *running[HOST_SCHED_CPUS]; /**< NULL: idle. */
     uint64_t since[HOST_SCHED_CPUS];            /**< Up to when `running` has been charged. */
     unsigned cpu_count;                         /**< 1..HOST_SCHED_CPUS */
@@ -62,7 +72,7 @@ struct host_pick {
 };
 
 /** A task that was blocked wants to run; nothing if it was not. Returns the CPU that is to pick
- * now, or HOST_SCHED_NOBODY. */
+ * now, if only to know its deadline, or HOST_SCHED_NOBODY. */
 unsigned host_sched_wake(struct host_sched *sched, struct host_task *task, uint64_t now);
 
 /** The task that runs on `cpu`, if one does, does not want to any more. It stays bound. */

@@ -70,7 +70,9 @@ static void pick(unsigned cpu)
         }
     }
     if (before != NULL && before != p.task) {
-        assert_int_equal(before->state, HOST_TASK_READY);
+        assert_int_equal(before->state, before->spent != 0 && before->spent >= before->budget
+                                            ? HOST_TASK_SPENT
+                                            : HOST_TASK_READY);
     }
 }
 
@@ -96,6 +98,22 @@ static void check(void)
     }
 }
 
+/* Some CPU that may run it looks as soon as it has a budget again. */
+static void check_spent(void)
+{
+    for (const struct host_task *t = sched.spent; t != NULL; t = t->next) {
+        bool known = false;
+
+        assert_int_equal(t->state, HOST_TASK_SPENT);
+        for (unsigned cpu = 0; cpu < sched.cpu_count; cpu++) {
+            bool may = t->bound ? t->cpu == cpu : (t->cpus >> cpu & 1) != 0;
+
+            known |= may && deadline[cpu] <= t->renews;
+        }
+        assert_true(known);
+    }
+}
+
 static void settle(void)
 {
     for (bool more = true; more;) {
@@ -108,6 +126,7 @@ static void settle(void)
         }
     }
     check();
+    check_spent();
 }
 
 static void advance(uint64_t ticks)
@@ -283,6 +302,112 @@ static void no_gain_from_short_sleeps(void **state)
     assert_in_range(task[1].total, 7000 - 3 * SLICE, 7000 + 3 * SLICE);
 }
 
+#define PERIOD 1000u
+
+static void bound_task(unsigned n, uint64_t budget)
+{
+    task[n].budget = budget;
+    task[n].period = PERIOD;
+}
+
+/* What it may have in a period, however urgent it is, and not more; nor less. */
+static void budget_bounds_the_urgent(void **state)
+{
+    (void)state;
+    task[0].priority = 1;
+    bound_task(0, 300);
+    wake(0);
+    wake(1);
+    settle();
+    for (unsigned i = 1; i <= 20; i++) {
+        advance(PERIOD);
+        assert_int_equal(task[0].total, i * 300);
+        assert_int_equal(task[1].total, i * 700);
+    }
+}
+
+/* Nobody else is there to wake the CPU for it. */
+static void budget_comes_back_alone(void **state)
+{
+    (void)state;
+    bound_task(0, 250);
+    wake(0);
+    settle();
+    advance(249);
+    assert_ptr_equal(sched.running[0], &task[0]);
+    advance(1);
+    assert_null(sched.running[0]);
+    assert_int_equal(deadline[0], 2000);
+    advance(10 * PERIOD - 250);
+    assert_int_equal(task[0].total, 10 * 250);
+    /* Nor if it wants to run again when it has none left. */
+    advance(250);
+    assert_int_equal(task[0].state, HOST_TASK_SPENT);
+    wake(0);
+    assert_int_equal(task[0].state, HOST_TASK_SPENT);
+}
+
+/* It has none left, and blocks; it wakes, and the CPU, which sleeps, has to know until when. */
+static void wakes_without_budget(void **state)
+{
+    (void)state;
+    bound_task(0, 250);
+    wake(0);
+    settle();
+    now += 250;
+    block(0);
+    settle();
+    assert_int_equal(deadline[0], UINT64_MAX);
+    wake(0);
+    assert_int_equal(task[0].state, HOST_TASK_SPENT);
+    settle();
+    assert_int_equal(deadline[0], 2000);
+    advance(PERIOD);
+    assert_int_equal(task[0].total, 500);
+}
+
+/* Its last piece could not be interrupted: it has so much less later. */
+static void more_than_the_budget_is_paid_back(void **state)
+{
+    (void)state;
+    bound_task(0, 200);
+    wake(0);
+    wake(1);
+    settle();
+    now += 500; /* Nobody looked. */
+    told[0] = true;
+    settle();
+    advance(4 * PERIOD - 500);
+    assert_int_equal(task[0].total, 4 * 200);
+    /* But a long sleep forgives all. */
+    now += 950;
+    told[0] = true;
+    settle();
+    advance(20 * PERIOD);
+    assert_in_range(task[0].total, 20 * 200, 25 * 200);
+}
+
+/* The registers of one without budget leave its CPU: it goes on wherever there is room. */
+static void spent_tasks_move(void **state)
+{
+    (void)state;
+    sched.cpu_count = 2;
+    bound_task(0, 100);
+    task[1].cpus = 1;
+    task[1].priority = 2;
+    wake(0);
+    settle();
+    advance(100);
+    assert_int_equal(task[0].state, HOST_TASK_SPENT);
+    wake(1);
+    settle();
+    assert_false(task[0].bound);
+    advance(PERIOD);
+    assert_int_equal(task[0].cpu, 1);
+    assert_int_equal(task[0].total, 200);
+    assert_int_equal(task[1].total, PERIOD);
+}
+
 static uint32_t random_state = 1;
 
 static uint32_t random_below(uint32_t n)
@@ -328,6 +453,9 @@ static void random_mixes(void **state)
         for (unsigned n = 0; n < TASKS; n++) {
             task[n].priority = random_below(3);
             task[n].cpus = random_below(2) == 0 ? ALL : 1u << random_below(sched.cpu_count);
+            if (random_below(3) == 0) {
+                bound_task(n, 1 + random_below(PERIOD));
+            }
         }
         for (unsigned i = 0; i < 2000; i++) {
             unsigned cpu = random_below(sched.cpu_count);
@@ -356,6 +484,11 @@ int main(void)
         T(two_wake_for_one_idle_cpu),
         T(the_past_counts_for_a_slice),
         T(no_gain_from_short_sleeps),
+        T(budget_bounds_the_urgent),
+        T(budget_comes_back_alone),
+        T(wakes_without_budget),
+        T(more_than_the_budget_is_paid_back),
+        T(spent_tasks_move),
         T(nobody_waits_for_long),
         T(random_mixes),
     };
