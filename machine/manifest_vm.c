@@ -153,12 +153,28 @@ static enum vmm_err read_cpu_pin(const struct vmm_node *node, struct vmm_vm_desc
     return VMM_OK;
 }
 
+static enum vmm_err read_budget(const struct vmm_node *node, struct vmm_vm_desc *desc)
+{
+    enum vmm_err err;
+
+    if (!vmm_node_has(node, "budget") && !vmm_node_has(node, "period")) {
+        return VMM_OK;
+    }
+    err = vmm_node_u32(node, "period", (uint32_t[2]) { 1, UINT32_MAX }, &desc->period_us);
+    return err == VMM_OK ? vmm_node_u32(node, "budget", (uint32_t[2]) { 1, desc->period_us },
+                                        &desc->budget_us)
+                         : err;
+}
+
 /* How it is scheduled. */
 static enum vmm_err read_schedule(const struct vmm_node *node, struct vmm_vm_desc *desc)
 {
     enum vmm_err err =
         vmm_node_opt_u32(node, "priority", (uint32_t[2]) { 0, VMM_PRIORITY_MAX }, &desc->priority);
 
+    if (err == VMM_OK) {
+        err = read_budget(node, desc);
+    }
     return err == VMM_OK ? read_cpu_pin(node, desc) : err;
 }
 

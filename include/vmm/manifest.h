@@ -95,6 +95,8 @@ struct vmm_vm_desc {
     enum vmm_log_level log_level;
     unsigned priority;               /**< 0..VMM_PRIORITY_MAX */
     uint32_t cpu_pin[VMM_MAX_VCPUS]; /**< The CPU of each vCPU, or VMM_NOT_PINNED. */
+    uint32_t budget_us; /**< So much CPU time has each vCPU, 1 to `period_us`; 0: no bound; */
+    uint32_t period_us; /**< in each period of so much. */
     enum vmm_action on_poweroff;
     enum vmm_action on_reboot;
     enum vmm_action on_crash;

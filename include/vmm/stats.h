@@ -29,7 +29,7 @@ enum vmm_time {
     VMM_TIME_GUEST,   /**< Executes the guest. */
     VMM_TIME_VMM,     /**< The VMM works for it. */
     VMM_TIME_WAITING, /**< In WFI. */
-    VMM_TIME_READY,   /**< Could run, but another vCPU has the CPU. */
+    VMM_TIME_READY,   /**< Could run, but another vCPU has the CPU, or its budget is spent. */
     VMM_TIMES
 };
 

@@ -91,6 +91,17 @@ def test_priority_goes_first(run, system, alone):
     assert min(counts(guest.before, "high")[:-1]) >= 0.95 * alone
 
 
+def test_budget_bounds_a_priority(run, system, alone):
+    """The urgent one has its quarter, and the other one the rest."""
+    bound = "priority = 60\nbudget = 2500"
+    vms = {"low": keys("count.elf"), "high": keys("count.elf", "count=5", bound)}
+    guest = run("--icount", system(1, **vms))
+    assert guest.ended() == 0
+    said = guest.before
+    assert sum(counts(said, "high")) == pytest.approx(5 * alone / 4, rel=0.1)
+    assert sum(counts(said, "low")[:4]) == pytest.approx(4 * alone * 3 / 4, rel=0.1)
+
+
 def test_pinned_apart(run, system, alone):
     vms = {
         name: keys("count.elf", more=f"cpu_pin = [{cpu}]")

@@ -79,6 +79,26 @@ def test_several_vms_keep_their_order(sandbox: Sandbox) -> None:
     assert fdt.getprop(vm_node(fdt, "vm@0"), "initrd", [libfdt.NOTFOUND]) == -libfdt.NOTFOUND
 
 
+@pytest.mark.parametrize(
+    ("keys", "bound"),
+    [
+        ("", None),
+        ("budget = 2000", (2000, 10000)),
+        ("period = 500", (500, 500)),
+        ("budget = 300\nperiod = 400", (300, 400)),
+    ],
+)
+def test_budget(sandbox: Sandbox, keys: str, bound: tuple[int, int] | None) -> None:
+    fdt = libfdt.Fdt(packed(sandbox, VM + keys))
+    found = [
+        fdt.getprop(vm_node(fdt, "vm@0"), name, [libfdt.NOTFOUND]) for name in ("budget", "period")
+    ]
+    if bound is None:
+        assert found == [-libfdt.NOTFOUND] * 2
+    else:
+        assert tuple(value.as_uint32() for value in found) == bound
+
+
 def test_gzip_kernel_is_unpacked_and_initrd_is_not(sandbox: Sandbox) -> None:
     packed_kernel = gzip.compress(b"K" * 9000)
     (sandbox.path / "kernel").write_bytes(packed_kernel)

@@ -42,11 +42,19 @@ def _u64s(*values: int) -> bytes:
     return struct.pack(f">{len(values)}Q", *values)
 
 
-def _life(fdt: libfdt.FdtSw, vm: Vm) -> None:
-    """How the VM is scheduled, and when it starts and ends."""
+def _schedule(fdt: libfdt.FdtSw, vm: Vm) -> None:
+    """How the VM is scheduled."""
     fdt.property_u32("priority", vm.priority)
     if vm.cpu_pin is not None:
         fdt.property("cpu-pin", struct.pack(f">{len(vm.cpu_pin)}I", *vm.cpu_pin))
+    if vm.bound is not None:
+        budget, period = vm.bound
+        fdt.property_u32("budget", budget)
+        fdt.property_u32("period", period)
+
+
+def _life(fdt: libfdt.FdtSw, vm: Vm) -> None:
+    """When the VM starts and ends."""
     fdt.property_u32("autostart", int(vm.autostart))
     fdt.property_string("on-poweroff", vm.on_poweroff)
     fdt.property_string("on-reboot", vm.on_reboot)
@@ -81,6 +89,7 @@ def _vm_node(fdt: libfdt.FdtSw, description: Description, name: str, placed: Pla
     fdt.property_u32("log-level", LOG_LEVELS[description.system.host.log])
     if vm.console == "none":
         fdt.property("no-uart", b"")
+    _schedule(fdt, vm)
     _life(fdt, vm)
     _smc(fdt, vm)
 

@@ -380,6 +380,14 @@ class Vm(Model):
         return "kernel" if self.firmware is None else "firmware"
 
     @property
+    def bound(self) -> tuple[int, int] | None:
+        """Budget and period of each virtual CPU, in microseconds."""
+        if self.budget is None and self.period is None:
+            return None
+        period = self.period or DEFAULT_PERIOD
+        return self.budget or period, period
+
+    @property
     def ram_size(self) -> int:
         """Bytes in all regions."""
         return sum(region.size for region in self.memory)

@@ -5,8 +5,10 @@
 #include <inttypes.h>
 
 #include <vmm/bits.h>
+#include <vmm/host.h>
 
 #define RAM_ALIGN 0x200000u
+#define US_PER_S 1000000u
 
 static enum vmm_err check_pins(const struct vmm_vm_desc *desc, struct vmm_diag *diag)
 {
@@ -52,6 +54,24 @@ static enum vmm_err add_ram(struct vmm_machine *m, struct vmm_diag *diag)
     return VMM_OK;
 }
 
+static uint64_t ticks(uint32_t us)
+{
+    uint64_t n = us * vmm_host_counter_hz() / US_PER_S;
+
+    return n != 0 ? n : 1;
+}
+
+/* A budget of all the time is none. */
+static void init_task(struct host_task *task, const struct vmm_vm_desc *desc, uint32_t pin)
+{
+    task->cpus = pin == VMM_NOT_PINNED ? UINT32_MAX : UINT32_C(1) << pin;
+    task->priority = desc->priority;
+    if (desc->budget_us < desc->period_us) {
+        task->budget = ticks(desc->budget_us);
+        task->period = ticks(desc->period_us);
+    }
+}
+
 static void connect(struct bare_vm *vm, const struct vmm_vm_desc *desc)
 {
     for (unsigned n = 0; n < VMM_MAX_VCPUS; n++) {
@@ -63,8 +83,7 @@ static void connect(struct bare_vm *vm, const struct vmm_vm_desc *desc)
         v->vcpu->host = v;
         v->cpu = &bare_cpus[pin == VMM_NOT_PINNED ? n % bare_platform.cpu_count : pin];
         v->task.cpu = v->cpu->id;
-        v->task.cpus = pin == VMM_NOT_PINNED ? UINT32_MAX : UINT32_C(1) << pin;
-        v->task.priority = desc->priority;
+        init_task(&v->task, desc, pin);
         v->ptimer_deadline = UINT64_MAX;
         v->vtimer_deadline = UINT64_MAX;
     }

@@ -112,14 +112,24 @@ static int first_vm(struct bench *b)
     return find_vm(b, "/vms/vm@0");
 }
 
+static void set_u32(struct bench *b, int node, const char *name, uint32_t value)
+{
+    assert_int_equal(fdt_setprop_u32(b->pack, node, name, value), 0);
+}
+
+static void read_vm(struct bench *b)
+{
+    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
+    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
+}
+
 static void test_life(void **state)
 {
     struct bench *b = *state;
     const struct vmm_vm_desc *d = &b->desc;
     const fdt32_t pins[] = { cpu_to_fdt32(3), cpu_to_fdt32(0) };
 
-    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
-    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
+    read_vm(b);
     assert_int_equal(d->priority, VMM_PRIORITY_DEFAULT);
     assert_true(d->autostart);
     assert_false(d->no_uart);
@@ -136,8 +146,7 @@ static void test_life(void **state)
     assert_int_equal(fdt_setprop_empty(b->pack, first_vm(b), "no-uart"), 0);
     assert_int_equal(fdt_setprop_u32(b->pack, first_vm(b), "priority", 99), 0);
     assert_int_equal(fdt_setprop(b->pack, first_vm(b), "cpu-pin", pins, sizeof(pins)), 0);
-    assert_int_equal(open_pack(b, PACK_SIZE), VMM_OK);
-    assert_int_equal(vmm_manifest_vm(&b->manifest, 0, &b->desc, &b->diag), VMM_OK);
+    read_vm(b);
     assert_int_equal(d->on_poweroff, VMM_ACTION_RESTART);
     assert_int_equal(d->on_reboot, VMM_ACTION_STOP);
     assert_int_equal(d->on_crash, VMM_ACTION_HOLD);
@@ -147,6 +156,29 @@ static void test_life(void **state)
     assert_int_equal(d->priority, 99);
     assert_int_equal(d->cpu_pin[0], 3);
     assert_int_equal(d->cpu_pin[1], 0);
+}
+
+static void test_budget(void **state)
+{
+    struct bench *b = *state;
+
+    read_vm(b);
+    assert_int_equal(b->desc.budget_us, 0);
+    assert_int_equal(b->desc.period_us, 0);
+    set_u32(b, first_vm(b), "budget", 5);
+    check_vm(b, "\"period\" is missing");
+    set_u32(b, first_vm(b), "period", 4);
+    check_vm(b, "\"budget\" is out of range");
+    set_u32(b, first_vm(b), "period", 0);
+    check_vm(b, "\"period\" is out of range");
+    set_u32(b, first_vm(b), "period", 5);
+    read_vm(b);
+    assert_int_equal(b->desc.budget_us, 5);
+    assert_int_equal(b->desc.period_us, 5);
+    set_u32(b, first_vm(b), "budget", 0);
+    check_vm(b, "\"budget\" is out of range");
+    assert_int_equal(fdt_delprop(b->pack, first_vm(b), "budget"), 0);
+    check_vm(b, "\"budget\" is missing");
 }
 
 static void test_life_malformed(void **state)
@@ -486,11 +518,6 @@ static void test_transport_malformed(void **state)
     check_vm(b, "rng@0: \"transport\" is not");
 }
 
-static void set_u32(struct bench *b, int node, const char *name, uint32_t value)
-{
-    assert_int_equal(fdt_setprop_u32(b->pack, node, name, value), 0);
-}
-
 /* A disk's node, the only one. */
 static int disk(struct bench *b)
 {
@@ -733,6 +760,7 @@ int main(void)
         T(test_whole),
         T(test_life),
         T(test_life_malformed),
+        T(test_budget),
         T(test_too_many_vms),
         T(test_defaults),
         T(test_not_a_pack),

@@ -89,10 +89,8 @@ def _ramdisks(d: Domain, name: str, vm: Vm) -> None:
 
 def _time(vm: Vm, slice_us: int) -> dict[str, str]:
     """The time of each vCPU, in microseconds: all that there is, unless the description says."""
-    if vm.budget is None and vm.period is None:
-        return {"budget": str(slice_us), "period": str(slice_us)}
-    period = vm.period or DEFAULT_PERIOD
-    return {"budget": str(vm.budget or period), "period": str(period)}
+    budget, period = vm.bound or (slice_us, slice_us)
+    return {"budget": str(budget), "period": str(period)}
 
 
 def _savers(d: Domain, guest: ET.Element, cores: list[int]) -> None:
