@@ -16,11 +16,13 @@
 /* ESR_EL2 (Arm ARM DDI 0487) */
 #define ESR_EC BITS(31, 26)
 #define ESR_IL BIT(25)
+#define EC_WFX 0x01u
 #define EC_HVC64 0x16u
 #define EC_SMC64 0x17u
 #define EC_SYSREG 0x18u
 #define ISS_ISV BIT(24)
 #define ISS_SRT BITS(20, 16)
+#define ISS_WFX_TI BITS(1, 0) /* 0: WFI. */
 #define ISS_SYSREG_RT BITS(9, 5)
 #define XZR 31u
 #define CALL_ARGUMENTS 4u /* x0..x3: what PSCI and SMCCC's own functions take. */
@@ -74,6 +76,9 @@ static void vcpu_fault(struct mk_vcpu *v)
         break;
     }
     leave(v, &e);
+    if (FIELD_GET(ESR_EC, e.esr) == EC_WFX && FIELD_GET(ISS_WFX_TI, e.esr) == 0) {
+        mk_lr_in_vain(v);
+    }
 }
 
 /* The PC is that of the HVC; its preferred return address is the next one. The immediate is lost:

@@ -3,6 +3,11 @@
  * List registers on seL4: written by number (ARM_VCPU_InjectIRQ), always as pending and always with
  * a maintenance fault at deactivation; never read back. So one that was written is BUSY until that
  * fault names it.
+ *
+ * seL4 has the vCPU's core write the register, and can lose that call: a core reads what it is to
+ * do before it looks whether it was called, and does the last call again if the next one comes
+ * between the two (src/arch/arm/smp/ipi.c, handleRemoteCall()). A guest then executes WFI again and
+ * again for what is not there, where it would take what is there the first time.
  */
 #include "invoke.h"
 #include "mk.h"
@@ -19,6 +24,7 @@
 #define INJECT_LR BITS(39, 32)
 #define NO_SUCH_LR 0xffu
 #define MOST_LRS_USUAL 4u /* GIC-400 and QEMU's. */
+#define VAIN_WAITS 8u     /* An injection may come just after a WFI that we have yet to see. */
 /* What stands in for an interrupt that must not be delivered: priority 31 is no higher than any
  * running priority that a guest can set with PMR 0xf8 or lower. */
 #define PARKED_INTID 1019u
@@ -58,6 +64,11 @@ enum vmm_lr_state vmm_host_lr_state(struct vmm_vcpu *vcpu, unsigned n)
     return busy(v, v->lr[n]) ? VMM_LR_BUSY : VMM_LR_INVALID;
 }
 
+static void inject(const struct mk_vcpu *v, unsigned kernel_lr)
+{
+    mk_invoke(BASE_VCPU_CAP + v->child, ARMVCPUInjectIRQ, 1, v->lr_sent[kernel_lr], 0);
+}
+
 /*
  * Only "pending" can be had. A free one needs nothing. One that is to be active without a delivery
  * (a guest's write to GICD_ISACTIVER) cannot be had; the model will find that it is not active.
@@ -68,13 +79,29 @@ void vmm_host_lr_write(struct vmm_vcpu *vcpu, unsigned n, const struct vmm_lr *l
 
     vmm_assert(n < v->lr_count);
     if (lr->state == VMM_LR_PENDING && !busy(v, v->lr[n])) {
-        mk_invoke(BASE_VCPU_CAP + v->child, ARMVCPUInjectIRQ, 1,
-                  FIELD_PREP(INJECT_INTID, lr->intid) |
-                      FIELD_PREP(INJECT_PRIORITY, FIELD_GET(PRIORITY, lr->priority)) |
-                      FIELD_PREP(INJECT_GROUP, lr->group1) | FIELD_PREP(INJECT_LR, v->lr[n]),
-                  0);
+        v->lr_sent[v->lr[n]] = FIELD_PREP(INJECT_INTID, lr->intid) |
+                               FIELD_PREP(INJECT_PRIORITY, FIELD_GET(PRIORITY, lr->priority)) |
+                               FIELD_PREP(INJECT_GROUP, lr->group1) |
+                               FIELD_PREP(INJECT_LR, v->lr[n]);
+        inject(v, v->lr[n]);
         v->lr_busy |= UINT32_C(1) << v->lr[n];
         v->vtimer_lr |= (uint32_t)(lr->intid == MK_VTIMER_INTID) << v->lr[n];
+    }
+}
+
+/* Not what is active from the guest's last life: that is in list registers that are not the
+ * model's.
+ */
+void mk_lr_in_vain(struct mk_vcpu *v)
+{
+    if (!v->elsewhere || v->lr_busy == 0 || ++v->vain < VAIN_WAITS) {
+        return;
+    }
+    v->vain = 0;
+    for (unsigned n = 0; n < v->lr_count; n++) {
+        if (busy(v, v->lr[n])) {
+            inject(v, v->lr[n]);
+        }
     }
 }
 
@@ -93,6 +120,7 @@ void mk_lr_freed(struct mk_vcpu *v, seL4_Word n)
     uint32_t bit = UINT32_C(1) << n;
 
     v->lr_busy &= ~bit;
+    v->vain = 0;
     if ((v->vtimer_lr & bit) != 0) {
         v->vtimer_lr &= ~bit;
         mk_regs_vtimer_done(v);

@@ -65,6 +65,8 @@ struct mk_vcpu {
     bool reset;        /**< Its reset has to be done to them once more, when they are saved. */
     uint64_t deadline; /**< Of vmm_host_timer_set(). */
     uint64_t wake;     /**< When the virtual timer of a vCPU that waits fires. */
+    seL4_Word lr_sent[VMM_LR_MAX]; /**< What was injected last into each of the kernel's. */
+    unsigned vain; /**< Waits in a row with interrupts there, none of which it took. */
 };
 
 /** Bytes for the VM's virtio devices. */
@@ -262,6 +264,8 @@ void mk_saver_fault(microkit_child child);
 unsigned mk_lr_probe(microkit_child child);
 /** The guest deactivated the interrupt of the kernel's list register `n`. */
 void mk_lr_freed(struct mk_vcpu *v, seL4_Word n);
+/** The guest has executed WFI: inject again what it should have taken before, several times. */
+void mk_lr_in_vain(struct mk_vcpu *v);
 /** No interrupt of the guest's last life may reach the next. */
 void mk_lr_reset(struct mk_vcpu *v);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* A vCPU on another core than its VMM: an exception waits until the kernel has saved EL1. */
+/* A vCPU on another core than its VMM: an exception waits until the kernel has saved EL1, and an
+ * interrupt that the kernel lost on the way comes again. */
 #include "rig.h"
 
 #include <vmm/life.h>
@@ -11,6 +12,7 @@
 #define SAME_EL 0x200u
 #define NOTHING 0x0a000000u
 #define CPU_OFF 0x84000002u
+#define VAIN 8u /* Waits after which an interrupt is taken for lost. */
 
 static const uint8_t two_cores[VMM_MAX_VCPUS] = { 0, 1 };
 
@@ -245,18 +247,103 @@ static void saver_that_nobody_called(void **state)
     assert_int_equal(kernel.entries, 0);
 }
 
+/* vCPU 0 sends SGI 0. */
+static void send_sgi(void)
+{
+    *guest_x(1) = 1u << 17;
+    assert_true(fault_of(0, ESR_STORE(1), GUEST_GICD + 0xf00));
+}
+
+static void eoi(void)
+{
+    microkit_msginfo message = { 99, 99 };
+
+    second()->lr[0].state = LR_FREE;
+    double_receive();
+    DOUBLE_MR[seL4_VGICMaintenance_IDX] = 0;
+    assert_false(fault(1, microkit_msginfo_new(seL4_Fault_VGICMaintenance, 1), &message));
+    assert_true(double_receive());
+}
+
+static void wait_in_vain(unsigned child, uint64_t hsr, unsigned times)
+{
+    for (unsigned i = 0; i < times; i++) {
+        assert_int_equal(kernel.vcpu[child].lr[0].state, LR_FREE);
+        assert_true(hsr_of(child, hsr));
+    }
+}
+
+static void lost_interrupt_comes_again(void **state)
+{
+    (void)state;
+    store(GUEST_GICD + GICD_CTLR, 1);
+    send_sgi();
+    assert_int_equal(second()->lr[0].state, LR_PENDING);
+    for (unsigned i = 0; i < 2; i++) {
+        second()->lr[0].state = LR_FREE;
+        wait_in_vain(1, ESR_WFI, VAIN);
+        assert_int_equal(second()->lr[0].state, LR_PENDING);
+        assert_int_equal(second()->lr[0].virq, 0);
+    }
+}
+
+static void interrupt_that_was_taken_does_not(void **state)
+{
+    (void)state;
+    store(GUEST_GICD + GICD_CTLR, 1);
+    for (unsigned i = 0; i < 2; i++) {
+        send_sgi();
+        second()->lr[0].state = LR_FREE; /* Seen if it is written. */
+        wait_in_vain(1, ESR_WFI, VAIN - 1);
+        assert_int_equal(second()->lr[0].state, LR_FREE);
+        eoi();
+    }
+    assert_false(hsr_of(1, ESR_WFI));
+}
+
+/* A handler may execute WFE while its interrupt is active. */
+static void events_are_no_interrupts(void **state)
+{
+    (void)state;
+    store(GUEST_GICD + GICD_CTLR, 1);
+    send_sgi();
+    second()->lr[0].state = LR_FREE;
+    wait_in_vain(1, ESR_WFI | 1, 2 * VAIN);
+    assert_int_equal(second()->lr[0].state, LR_FREE);
+}
+
+static void nothing_is_lost_on_our_core(void **state)
+{
+    (void)state;
+    gic_enable(0, 1u << MK_VTIMER_INTID);
+    assert_true(deliver_vtimer());
+    guest()->lr[0].state = LR_FREE;
+    wait_in_vain(0, ESR_WFI, 2 * VAIN);
+    assert_int_equal(guest()->lr[0].state, LR_FREE);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(stopped_until_saved),       T(exception_goes_to_the_saved_vector),
-        T(each_exception_needs_it),   T(device_access_does_not),
-        T(vcpu_of_our_core_does_not), T(nothing_else_lets_it_run),
-        T(pause_keeps_it_stopped),    T(reboot_meanwhile),
-        T(lost_vector_is_found),      T(saver_that_nobody_called),
-        T(first_life_does_not),       T(second_life_needs_it),
+        T(stopped_until_saved),
+        T(exception_goes_to_the_saved_vector),
+        T(each_exception_needs_it),
+        T(device_access_does_not),
+        T(vcpu_of_our_core_does_not),
+        T(nothing_else_lets_it_run),
+        T(pause_keeps_it_stopped),
+        T(reboot_meanwhile),
+        T(lost_vector_is_found),
+        T(saver_that_nobody_called),
+        T(first_life_does_not),
+        T(second_life_needs_it),
         T(reboot_needs_it),
+        T(lost_interrupt_comes_again),
+        T(events_are_no_interrupts),
+        T(interrupt_that_was_taken_does_not),
+        T(nothing_is_lost_on_our_core),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
