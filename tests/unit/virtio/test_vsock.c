@@ -165,6 +165,21 @@ static void packets_come_in(void **state)
     assert_false(drv_used(&b->drv, RX, &id, &written));
 }
 
+/* 3.1.1: a driver fills its queues before DRIVER_OK, and need not notify of that. */
+static void buffers_from_before_the_start(void **state)
+{
+    struct bench *b = *state;
+
+    assert_true(drv_negotiate(&b->drv, BIT(0)));
+    for (unsigned n = 0; n < 3; n++) {
+        drv_queue(&b->drv, n, SIZE);
+    }
+    drv_add(&b->drv, RX, &(struct drv_buf) { DRV_DATA, 100, true }, 1);
+    assert_int_equal(b->wire.supplied, 0);
+    drv_set_status(&b->drv, VMM_VIRTIO_DRIVER_OK);
+    assert_int_equal(b->wire.supplied, 1);
+}
+
 static void what_is_refused_waits(void **state)
 {
     struct bench *b = *state;
@@ -250,6 +265,7 @@ int main(void)
         TEST(identifiers_that_are_not_a_guests),
         TEST(packets_go_out),
         TEST(packets_come_in),
+        TEST(buffers_from_before_the_start),
         TEST(what_is_refused_waits),
         TEST(bad_buffers_break_the_device),
         TEST(resets_forget_what_was_in_flight),
