@@ -51,7 +51,7 @@ static void attend(struct vmm_gic *gic, unsigned id, unsigned b)
 /* A flush has to look at some of these. */
 static bool matters(const struct vmm_gic *gic, const struct vmm_gic_bank *bank, uint32_t bits)
 {
-    return (bits & (bank->in_lr | bank->active | vmm_gic_ready(gic, bank))) != 0;
+    return (bits & (bank->in_lr | bank->active | gic_ready(gic, bank))) != 0;
 }
 
 static VMM_NOINLINE void touch_shared(struct vmm_gic *gic, unsigned b, uint32_t bits)
@@ -68,7 +68,7 @@ static VMM_NOINLINE void touch_shared(struct vmm_gic *gic, unsigned b, uint32_t 
         }
         attend(gic, bank->owner[i], b);
     }
-    for (uint32_t left = bits & vmm_gic_ready(gic, bank); left != 0; left &= left - 1) {
+    for (uint32_t left = bits & gic_ready(gic, bank); left != 0; left &= left - 1) {
         attend(gic, vmm_gic_route(gic, NULL, b, gic_lowest(left)), b);
     }
 }

@@ -104,7 +104,7 @@ static inline void release(struct vmm_gic *gic, struct vmm_gic_cpu *cpu, unsigne
     at->bank->in_lr &= ~at->bit;
     cpu->lr_held &= ~(UINT32_C(1) << n);
     cpu->maybe |= BIT(at->b);
-    if (at->b != 0 && (vmm_gic_ready(gic, at->bank) & at->bit) != 0) {
+    if (at->b != 0 && (gic_ready(gic, at->bank) & at->bit) != 0) {
         pass_on(gic, cpu, at->b, at->i);
     }
 }
@@ -184,7 +184,8 @@ static inline bool fold(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct vmm_g
     }
 }
 
-static VMM_NOINLINE bool sync(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct vmm_gic_cpu *cpu)
+static VMM_NOINLINE bool sync_all(struct vmm_gic *gic, struct vmm_vcpu *vcpu,
+                                  struct vmm_gic_cpu *cpu)
 {
     bool changed = false;
 
@@ -197,16 +198,18 @@ static VMM_NOINLINE bool sync(struct vmm_gic *gic, struct vmm_vcpu *vcpu, struct
     return changed;
 }
 
-bool vmm_gic_sync(struct vmm_gic *gic, struct vmm_vcpu *vcpu)
+/* Fold the list registers of `vcpu` back into the state; on its own CPU. True if a flush must
+ * follow before it resumes. */
+static inline bool sync(struct vmm_gic *gic, struct vmm_vcpu *vcpu)
 {
     struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
 
-    return (cpu->lr_held != 0 || to_resample(cpu) != 0) && sync(gic, vcpu, cpu);
+    return (cpu->lr_held != 0 || to_resample(cpu) != 0) && sync_all(gic, vcpu, cpu);
 }
 
 void vmm_gic_sync_access(struct vmm_gic *gic, struct vmm_vcpu *vcpu)
 {
-    if (vmm_gic_sync(gic, vcpu)) {
+    if (sync(gic, vcpu)) {
         vmm_vcpu_attend(vcpu);
     }
 }
@@ -295,7 +298,7 @@ static inline void collect_private(struct vmm_gic *gic, struct vmm_gic_cpu *cpu,
 {
     const struct vmm_gic_bank *bank = &cpu->bank;
 
-    collect(cpu, bank, 0, bank->active & ~bank->in_lr, vmm_gic_ready(gic, bank), q);
+    collect(cpu, bank, 0, bank->active & ~bank->in_lr, gic_ready(gic, bank), q);
 }
 
 static VMM_NOINLINE void collect_shared(struct vmm_gic *gic, struct vmm_gic_cpu *cpu,
@@ -307,7 +310,7 @@ static VMM_NOINLINE void collect_shared(struct vmm_gic *gic, struct vmm_gic_cpu 
         uint32_t active = bank->active & ~bank->in_lr;
 
         active = active != 0 ? homeless(gic, cpu, bank, active) : 0;
-        collect(cpu, bank, b, active, vmm_gic_ready_for(gic, cpu, bank, b), q);
+        collect(cpu, bank, b, active, gic_ready_for(gic, cpu, bank, b), q);
     }
 }
 
@@ -467,7 +470,7 @@ void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu)
     if (gic->its_busy) {
         vmm_its_continue(gic->its, vcpu);
     }
-    vmm_gic_sync(gic, vcpu);
+    (void)sync(gic, vcpu);
     cpu->fresh = 0;
     if (vcpu->state != VMM_VCPU_OFF) {
         refill(gic, vcpu, cpu);
@@ -490,7 +493,7 @@ bool vmm_gic_has_pending(void *chip, struct vmm_vcpu *vcpu)
     for (uint64_t left = cpu->maybe; left != 0; left &= left - 1) {
         unsigned b = gic_lowest_bank(left);
 
-        if (vmm_gic_ready_for(gic, cpu, vmm_gic_bank_of(gic, cpu, b), b) != 0) {
+        if (gic_ready_for(gic, cpu, vmm_gic_bank_of(gic, cpu, b), b) != 0) {
             return true;
         }
     }

@@ -95,7 +95,7 @@ uint32_t vmm_gic_routed_to(const struct vmm_gic *gic, const struct vmm_gic_cpu *
                            uint32_t bits);
 
 /* Interrupts of `bank` that want a list register: pending, enabled, and nowhere yet. */
-static inline uint32_t vmm_gic_ready(const struct vmm_gic *gic, const struct vmm_gic_bank *bank)
+static inline uint32_t gic_ready(const struct vmm_gic *gic, const struct vmm_gic_bank *bank)
 {
     uint32_t group0 = FIELD_GET(GICD_CTLR_ENABLE_GRP0, gic->ctlr) * UINT32_MAX;
     uint32_t group1 = FIELD_GET(GICD_CTLR_ENABLE_GRP1, gic->ctlr) * UINT32_MAX;
@@ -105,10 +105,10 @@ static inline uint32_t vmm_gic_ready(const struct vmm_gic *gic, const struct vmm
 }
 
 /* Those of `bank`, which is bank `b`, that are for `cpu`. */
-static inline uint32_t vmm_gic_ready_for(const struct vmm_gic *gic, const struct vmm_gic_cpu *cpu,
-                                         const struct vmm_gic_bank *bank, unsigned b)
+static inline uint32_t gic_ready_for(const struct vmm_gic *gic, const struct vmm_gic_cpu *cpu,
+                                     const struct vmm_gic_bank *bank, unsigned b)
 {
-    uint32_t ready = vmm_gic_ready(gic, bank);
+    uint32_t ready = gic_ready(gic, bank);
 
     return b == 0 || ready == 0 ? ready : vmm_gic_routed_to(gic, cpu, b, ready);
 }
@@ -126,12 +126,7 @@ void vmm_gic_set_private(void *chip, struct vmm_vcpu *vcpu, uint32_t intid, bool
 
 /* gic_lr.c */
 
-/*
- * Fold the list registers of `vcpu` back into the state; on its own CPU. True if a flush must
- * follow before it resumes.
- */
-bool vmm_gic_sync(struct vmm_gic *gic, struct vmm_vcpu *vcpu);
-/* vmm_gic_sync() where an access is about to look at the state. */
+/* An access by `vcpu` is about to look at the state: take its list registers into account. */
 void vmm_gic_sync_access(struct vmm_gic *gic, struct vmm_vcpu *vcpu);
 void vmm_gic_flush(void *chip, struct vmm_vcpu *vcpu);
 bool vmm_gic_has_pending(void *chip, struct vmm_vcpu *vcpu);
