@@ -99,26 +99,9 @@ static inline void copy(seL4_Word *to, const seL4_Word *from, unsigned n)
  */
 static inline void read_registers(const struct mk_vcpu *v, unsigned n, seL4_Word in[IN_REGISTERS])
 {
-    seL4_MessageInfo_t tag;
-
-    in[0] = 0;
+    in[0] = 0; /* Flags. */
     in[1] = n;
-    tag = seL4_CallWithMRs(tcb(v), seL4_MessageInfo_new(TCBReadRegisters, 0, 0, HEADER), &in[0],
-                           &in[1], &in[2], &in[3]);
-    vmm_assert(seL4_MessageInfo_get_label(tag) == seL4_NoError);
-}
-
-/* Words that were changed stay. */
-static VMM_NOINLINE void fetch_others(struct mk_vcpu *v, unsigned n)
-{
-    const seL4_Word *msg = seL4_GetIPCBuffer()->msg;
-    seL4_Word in[IN_REGISTERS];
-
-    v->known = n;
-    read_registers(v, n, in);
-    for (unsigned i = v->dirty; i < n; i++) {
-        v->word[i] = i < IN_REGISTERS ? in[i] : msg[i];
-    }
+    mk_call(tcb(v), TCBReadRegisters, in);
 }
 
 void mk_regs_read(struct mk_vcpu *v, unsigned n)
@@ -148,12 +131,16 @@ void mk_regs_take_call(struct mk_vcpu *v)
     v->known = MK_WORD_X0 + CALL_WORDS;
 }
 
+/* Later, and rarer. Words that were changed stay. */
 static VMM_NOINLINE void fetch(struct mk_vcpu *v, unsigned n)
 {
-    if (v->dirty != 0) {
-        fetch_others(v, n);
-    } else {
-        mk_regs_read(v, n);
+    const seL4_Word *msg = seL4_GetIPCBuffer()->msg;
+    seL4_Word in[IN_REGISTERS] = { 0 };
+
+    v->known = n;
+    read_registers(v, n, in);
+    for (unsigned i = v->dirty; i < n; i++) {
+        v->word[i] = i < IN_REGISTERS ? in[i] : msg[i];
     }
 }
 
@@ -212,9 +199,17 @@ void mk_regs_vtimer_done(struct mk_vcpu *v)
     v->cntv_ctl_known = true;
 }
 
+static VMM_NOINLINE seL4_Word read_vcpu_reg(const struct mk_vcpu *v, seL4_Word field)
+{
+    seL4_Word mr[IN_REGISTERS] = { field };
+
+    mk_call(BASE_VCPU_CAP + v->child, ARMVCPUReadReg, mr);
+    return mr[0];
+}
+
 static VMM_NOINLINE void fetch_cntv_ctl(struct mk_vcpu *v)
 {
-    v->cntv_ctl = microkit_vcpu_arm_read_reg(v->child, seL4_VCPUReg_CNTV_CTL);
+    v->cntv_ctl = read_vcpu_reg(v, seL4_VCPUReg_CNTV_CTL);
     v->cntv_ctl_known = true;
 }
 
@@ -325,7 +320,7 @@ static VMM_NOINLINE uint64_t read_el1(const struct mk_vcpu *v, uint32_t reg)
 {
     seL4_Word field = vcpu_reg(reg);
 
-    return field != NO_VCPU_REG ? microkit_vcpu_arm_read_reg(v->child, field) : 0;
+    return field != NO_VCPU_REG ? read_vcpu_reg(v, field) : 0;
 }
 
 uint64_t vmm_host_reg_read(struct vmm_vcpu *vcpu, uint32_t reg)

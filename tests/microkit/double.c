@@ -121,18 +121,28 @@ static seL4_Word write_registers(struct double_vcpu *v, seL4_Word length, seL4_W
     return seL4_NoError;
 }
 
+static seL4_Word read_vcpu(const struct double_vcpu *v, seL4_Word label, seL4_Word *mr)
+{
+    if (label != ARMVCPUReadReg) {
+        return seL4_InvalidArgument;
+    }
+    *mr = v->reg[*mr];
+    return seL4_NoError;
+}
+
 seL4_MessageInfo_t seL4_CallWithMRs(seL4_CPtr dest, seL4_MessageInfo_t info, seL4_Word *mr0,
                                     seL4_Word *mr1, seL4_Word *mr2, seL4_Word *mr3)
 {
     seL4_Word *mr[IN_REGISTERS] = { mr0, mr1, mr2, mr3 };
-    struct double_vcpu *v = &kernel.vcpu[dest - BASE_VM_TCB_CAP];
     seL4_Word label = seL4_InvalidArgument;
 
     kernel.entries++;
-    if (info.label == TCBReadRegisters) {
-        label = read_registers(v, *mr1, mr);
+    if (dest >= BASE_VCPU_CAP) {
+        label = read_vcpu(&kernel.vcpu[dest - BASE_VCPU_CAP], info.label, mr0);
+    } else if (info.label == TCBReadRegisters) {
+        label = read_registers(&kernel.vcpu[dest - BASE_VM_TCB_CAP], *mr1, mr);
     } else if (info.label == TCBWriteRegisters) {
-        label = write_registers(v, info.length, mr);
+        label = write_registers(&kernel.vcpu[dest - BASE_VM_TCB_CAP], info.length, mr);
     }
     return (seL4_MessageInfo_t) { label, 0 };
 }
@@ -220,12 +230,6 @@ microkit_msginfo microkit_msginfo_new(seL4_Word label, seL4_Uint16 count)
 seL4_Word microkit_msginfo_get_label(microkit_msginfo info)
 {
     return info.label;
-}
-
-seL4_Word microkit_vcpu_arm_read_reg(microkit_child vcpu, seL4_Word reg)
-{
-    kernel.entries++;
-    return kernel.vcpu[vcpu].reg[reg];
 }
 
 void microkit_arm_smc_call(seL4_ARM_SMCContext *args, seL4_ARM_SMCContext *response)

@@ -29,6 +29,7 @@ enum {
     TCBReadRegisters = 100,
     TCBWriteRegisters,
     TCBSuspend,
+    ARMVCPUReadReg,
     ARMVCPUWriteReg,
     ARMVCPUInjectIRQ,
     ARMVCPUAckVPPI,
@@ -137,7 +138,6 @@ seL4_Error seL4_ARM_VCPU_InjectIRQ(seL4_CPtr vcpu, seL4_Uint16 virq, seL4_Uint8 
 microkit_msginfo microkit_msginfo_new(seL4_Word label, seL4_Uint16 count);
 seL4_Word microkit_msginfo_get_label(microkit_msginfo info);
 seL4_Word microkit_msginfo_get_count(microkit_msginfo info);
-seL4_Word microkit_vcpu_arm_read_reg(microkit_child vcpu, seL4_Word reg);
 void microkit_arm_smc_call(seL4_ARM_SMCContext *args, seL4_ARM_SMCContext *response);
 extern seL4_Bool microkit_have_signal;
 extern seL4_CPtr microkit_signal_cap;
