@@ -42,6 +42,11 @@ static enum vmm_err check_ram(const struct vmm_machine *machine, struct vmm_diag
     return VMM_OK;
 }
 
+static bool forwards_smc(const struct vmm_smc_policy *policy)
+{
+    return policy->count != 0 || policy->owners != 0;
+}
+
 static enum vmm_err init_vm(struct vmm_machine *machine, struct vmm_diag *diag)
 {
     const struct vmm_vm_desc *desc = &machine->desc;
@@ -61,7 +66,7 @@ static enum vmm_err init_vm(struct vmm_machine *machine, struct vmm_diag *diag)
     if (err != VMM_OK) {
         return vmm_fail(diag, err, "%u CPUs: 1 to %u are possible", desc->cpu_count, VMM_MAX_VCPUS);
     }
-    machine->vm.smc = &machine->desc.smc;
+    machine->vm.smc = forwards_smc(&machine->desc.smc) ? &machine->desc.smc : NULL;
     err = vmm_gic_init(&machine->gic, &machine->vm, &gic);
     if (err != VMM_OK) {
         return vmm_fail(diag, err, "GIC version %u with %u CPUs is not possible", gic.version,

@@ -87,7 +87,7 @@ const char *vmm_arch_exit_name(uint64_t code)
     return name != NULL ? name : "a reserved exception class";
 }
 
-static VMM_NOINLINE void other_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
+static void other_exit(struct vmm_vcpu *vcpu, const struct vmm_exit *exit)
 {
     unsigned ec = (unsigned)FIELD_GET(ESR_EC, exit->esr);
     const struct ec_row *row = &ec_table[ec];
