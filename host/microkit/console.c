@@ -21,12 +21,14 @@
 #include "mk.h"
 #include "share.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <vmm/assert.h>
 #include <vmm/host.h>
 
 #define GATHER_NS 1000000u
+#define LOST_LINE_MAX 128u
 #define NS_PER_S UINT64_C(1000000000)
 
 static struct {
@@ -34,6 +36,7 @@ static struct {
     struct port port;
     struct vmm_console back; /* The port's. */
     struct vmm_byteq_writer log;
+    unsigned lost; /* Lines of the log, since the last that was queued. */
 } console;
 
 static void wake(void *cookie)
@@ -120,6 +123,30 @@ static void no_input(void *cookie)
     (void)cookie;
 }
 
+/* A line of the log for the mux, all of it or nothing. */
+static bool queue_line(const char *text)
+{
+    size_t len = strlen(text);
+
+    if (vmm_byteq_room(&console.log) < len) {
+        return false;
+    }
+    vmm_byteq_write(&console.log, (const uint8_t *)text, len, &mk.tell);
+    return true;
+}
+
+/* The mux tells us when it has made room. */
+static void tell_lost(void)
+{
+    char text[LOST_LINE_MAX];
+
+    if (console.lost != 0) {
+        snprintf(text, sizeof(text), "vessel: warning: %s: %u lines of its log are lost\r\n",
+                 mk.machine.vm.name, console.lost);
+        console.lost = queue_line(text) ? 0 : console.lost;
+    }
+}
+
 struct vmm_console mk_console(struct vmm_machine *guest)
 {
     if (console.shared == NULL) {
@@ -134,6 +161,7 @@ struct vmm_console mk_console(struct vmm_machine *guest)
 void mk_console_event(void)
 {
     if (console.shared != NULL) {
+        tell_lost();
         port_event(&console.port);
     } else {
         host_uart_irq();
@@ -174,10 +202,18 @@ void mk_console_flush(void)
 }
 
 /* What the mux's queue has no room for is lost: we cannot wait for one that runs after us. */
+static void log_to_mux(const char *text)
+{
+    tell_lost();
+    if (console.lost != 0 || !queue_line(text)) {
+        console.lost++;
+    }
+}
+
 void host_log(const char *text)
 {
     if (console.shared != NULL) {
-        vmm_byteq_write(&console.log, (const uint8_t *)text, strlen(text), &mk.tell);
+        log_to_mux(text);
     } else if (vessel_uart != 0) {
         host_uart_puts(text);
     } else {

@@ -2,6 +2,8 @@
 /* One VM of several: its console, log, time and control are other protection domains'. */
 #include "rig.h"
 
+#include <stdio.h>
+
 #include <vmm/host.h>
 #include <vmm/stats.h>
 
@@ -145,6 +147,37 @@ static void input_reaches_the_guest(void **state)
     assert_int_equal(*guest_x(4), 'x');
 }
 
+/* Whole lines, and how many are missing as soon as there is room for that. */
+static void lines_too_many_are_counted(void **state)
+{
+    const unsigned said = 200;
+    char text[2 * HOST_UART_QUEUE] = "";
+    char expected[100];
+    bool wake = false;
+    unsigned seen = 0;
+
+    (void)state;
+    for (unsigned i = 0; i < said; i++) {
+        vmm_host_log(VMM_LOG_WARN, "rig", "all of this line");
+    }
+    vmm_byteq_read(&log_lines, (uint8_t *)text, sizeof(text) - 1, &wake);
+    assert_true(wake); /* So the mux notifies: */
+    for (const char *at = text; *at != '\0'; seen++) {
+        assert_memory_equal(at, "vessel: warning: rig: all of this line\r\n", 40);
+        at += 40;
+    }
+    notified(MUX);
+    memset(text, 0, sizeof(text));
+    vmm_byteq_read(&log_lines, (uint8_t *)text, sizeof(text) - 1, &wake);
+    snprintf(expected, sizeof(expected), "vessel: warning: rig: %u lines of its log are lost\r\n",
+             said - seen);
+    assert_string_equal(text, expected);
+    vmm_host_log(VMM_LOG_WARN, "rig", "one more");
+    memset(text, 0, sizeof(text));
+    vmm_byteq_read(&log_lines, (uint8_t *)text, sizeof(text) - 1, &wake);
+    assert_string_equal(text, "vessel: warning: rig: one more\r\n");
+}
+
 static void log_is_queued(void **state)
 {
     char line[64] = "";
@@ -277,6 +310,7 @@ int main(void)
         T(half_a_queue_is_told),
         T(input_reaches_the_guest),
         T(log_is_queued),
+        T(lines_too_many_are_counted),
         T(waiting_calls_the_timer),
         T(stop_and_start),
         T(a_link_of_a_card_that_is_not_there),
