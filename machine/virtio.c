@@ -262,6 +262,23 @@ enum vmm_err vmm_machine_set_link(struct vmm_machine *machine, size_t card, bool
     return VMM_ERR_INVALID;
 }
 
+uint32_t vmm_machine_links_down(const struct vmm_machine *machine)
+{
+    uint32_t down = 0;
+    unsigned card = 0;
+
+    for (size_t i = 0; i < machine->virtio_count; i++) {
+        const struct vmm_machine_virtio *v = &machine->virtio[i];
+
+        if (v->desc->kind == VMM_DEVICE_NET) {
+            const struct vmm_virtio_net *net = v->device;
+
+            down |= (uint32_t)net->unplugged << card++;
+        }
+    }
+    return down;
+}
+
 size_t vmm_machine_input(struct vmm_machine *machine, const uint8_t *bytes, size_t len)
 {
     if (machine->terminal != NULL && vmm_virtio_console_is_open(machine->terminal, 0)) {

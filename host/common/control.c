@@ -33,6 +33,18 @@ static void fail(struct control *c, const char *why)
     c->failed = true;
 }
 
+/* Those that a command has taken down. */
+static void add_links(const struct control *c, char *row, size_t size)
+{
+    uint32_t down = c->ops->links_down != NULL ? c->ops->links_down(c->cookie, c->vm) : 0;
+
+    for (; down != 0; down &= down - 1) {
+        size_t len = strlen(row);
+
+        snprintf(row + len, size - len, ", link %u down", (unsigned)__builtin_ctz(down));
+    }
+}
+
 static bool list_row(struct control *c)
 {
     char state[64] = "";
@@ -43,6 +55,7 @@ static bool list_row(struct control *c)
     }
     c->ops->state(c->cookie, c->vm, state, sizeof(state));
     snprintf(row, sizeof(row), "%u %.63s %s", c->vm, c->ops->name(c->cookie, c->vm), state);
+    add_links(c, row, sizeof(row));
     say(c, "", row);
     c->vm++;
     return true;

@@ -41,6 +41,8 @@ struct control_ops {
     const char *(*act)(void *cookie, unsigned vm, enum control_action action);
     /** Have the link of the VM's network card `card` (from 0) up or down; likewise. */
     const char *(*link)(void *cookie, unsigned vm, unsigned card, bool up);
+    /** Bit n: it has taken the link of card n down. May be NULL. */
+    uint32_t (*links_down)(void *cookie, unsigned vm);
     /** Row `row` of the VM's counters, without newline; false: there are no more. May be NULL. */
     bool (*stats)(void *cookie, unsigned vm, unsigned row, char *text, size_t size);
     /** Row `row` of the VM's trace; likewise. */

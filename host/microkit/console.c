@@ -188,6 +188,14 @@ void mk_console_state(enum mk_state state)
     }
 }
 
+/* It looks when it is asked. */
+void mk_console_links(uint32_t down)
+{
+    if (console.shared != NULL) {
+        __atomic_store_n(&console.shared->links_down, down, __ATOMIC_RELAXED);
+    }
+}
+
 void mk_console_flush(void)
 {
     if (console.shared == NULL) {

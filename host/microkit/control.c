@@ -57,6 +57,7 @@ microkit_msginfo mk_control(microkit_msginfo info)
         return row(vmm_trace_row);
     case MK_CALL_LINK:
         err = vmm_machine_set_link(&mk.machine, microkit_mr_get(0), microkit_mr_get(1) != 0);
+        mk_console_links(vmm_machine_links_down(&mk.machine));
         break;
     default:
         err = act(microkit_msginfo_get_label(info) - MK_CALL_BASE);

@@ -160,6 +160,8 @@ void mk_console_settle(void);
 void mk_console_hurry(uint64_t now);
 /** Tell the mux what the VM is now. */
 void mk_console_state(enum mk_state state);
+/** Tell the mux whose links are down. */
+void mk_console_links(uint32_t down);
 /** For the last words: they are on their way when this returns. */
 void mk_console_flush(void);
 

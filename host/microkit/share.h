@@ -10,6 +10,7 @@ struct mk_port {
     struct host_uart_queues console;
     struct host_uart_queues log; /**< Only `out`. */
     uint32_t state;              /**< enum mk_state; written by the VM's. */
+    uint32_t links_down;         /**< Bit n: that of card n; likewise. */
 };
 
 #define MK_MAX_VMS 16u

@@ -177,6 +177,9 @@ size_t vmm_machine_input(struct vmm_machine *machine, const uint8_t *bytes, size
  */
 VMM_MUST_CHECK enum vmm_err vmm_machine_set_link(struct vmm_machine *machine, size_t card, bool up);
 
+/** Bit n: the link of card n has been taken down so. */
+uint32_t vmm_machine_links_down(const struct vmm_machine *machine);
+
 /** The terminal's back end has room again, as vmm_pl011_output_ready(). */
 void vmm_machine_output_ready(struct vmm_machine *machine);
 

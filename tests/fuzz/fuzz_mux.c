@@ -109,6 +109,14 @@ static const char *vm_link(void *cookie, unsigned vm, unsigned card, bool up)
     return up ? NULL : "not now";
 }
 
+/* More than fit into a row. */
+static uint32_t vm_links_down(void *cookie, unsigned vm)
+{
+    (void)cookie;
+    CHECK(vm < VMS);
+    return UINT32_MAX;
+}
+
 static bool vm_rows(void *cookie, unsigned vm, unsigned row, char *text, size_t size)
 {
     (void)cookie;
@@ -132,8 +140,8 @@ static void open_channel(unsigned n, enum frame_kind kind, uint8_t vm, const cha
 
 static void build(bool framed)
 {
-    static const struct control_ops ops = { vm_count, vm_name, vm_state, vm_act,
-                                            vm_link,  vm_rows, vm_rows };
+    static const struct control_ops ops = { vm_count, vm_name,       vm_state, vm_act,
+                                            vm_link,  vm_links_down, vm_rows,  vm_rows };
 
     memset(&f, 0, sizeof(f));
     for (unsigned i = 0; i < 2 * CHANNELS; i++) {

@@ -466,6 +466,8 @@ def test_networks_and_sockets(run, build, tmp_path, config):
         guest.sendline(f"until grep {carrier} /sys/class/net/eth0/carrier; do :; done")
         guest.sendline(f"echo link is no''w {state}")
         guest.expect(f"link is now {state}")
+        guest.send(f"{ESCAPE}clist\r")
+        guest.expect("client running" + ", link 0 down" * (1 - carrier) + r"\r?\n")
     guest.send(f"{ESCAPE}crestart server\r")
     guest.expect(r"server.*vessel:~# ")
     guest.sendline("wget -q -O - http://10.1.0.1/big | wc -c")

@@ -159,6 +159,7 @@ def _check_link(guest, ctl) -> None:
     alive = f"ping -c 1 -W 5 {SERVER}"
     guest.shell(alive)
     ctl("link", "client", "0", "down")
+    assert "client running, link 0 down\n" in ctl("list")
     guest.shell(f"until [ $(cat {carrier}) = 0 ]; do :; done; ! ping -c 1 -W 1 {SERVER}")
     guest.sendcontrol("a")
     guest.send("clink client 0 up\r")

@@ -90,6 +90,18 @@ static const char *set_link(void *cookie, unsigned vm, unsigned card, bool up)
     return err == VMM_OK ? NULL : "it has no such card";
 }
 
+static uint32_t links_down(void *cookie, unsigned vm)
+{
+    struct bare_vm *v = bare_vm_at(vm);
+    uint32_t down;
+
+    (void)cookie;
+    bare_lock(&v->lock);
+    down = vmm_machine_links_down(&v->machine);
+    bare_unlock(&v->lock);
+    return down;
+}
+
 static bool stats(void *cookie, unsigned vm, unsigned row, char *text, size_t size)
 {
     struct bare_vm *v = bare_vm_at(vm);
@@ -115,5 +127,5 @@ static bool trace(void *cookie, unsigned vm, unsigned row, char *text, size_t si
 }
 
 const struct control_ops bare_control_ops = {
-    count, name, state, act, set_link, stats, trace,
+    count, name, state, act, set_link, links_down, stats, trace,
 };

@@ -95,6 +95,12 @@ static const char *set_link(void *cookie, unsigned vm, unsigned card, bool up)
     return microkit_msginfo_get_label(done) == 0 ? NULL : "it has no such card";
 }
 
+static uint32_t links_down(void *cookie, unsigned vm)
+{
+    (void)cookie;
+    return __atomic_load_n(&shared(vm)->links_down, __ATOMIC_RELAXED);
+}
+
 static bool row(unsigned vm, seL4_Word label, unsigned number, char *text, size_t size)
 {
     char received[MK_ROW_MAX + sizeof(seL4_Word)] = "";
@@ -135,6 +141,7 @@ static const struct control_ops ops = {
     .state = say_state,
     .act = act,
     .link = set_link,
+    .links_down = links_down,
     .stats = stats,
     .trace = trace,
 };

@@ -199,12 +199,15 @@ static void test_links(void **state)
     free(b.storage);
     b.storage = malloc(vmm_machine_virtio_size(&b.machine.desc));
     assert_int_equal(vmm_machine_add_virtio(&b.machine, &backends, b.storage, &b.diag), VMM_OK);
+    assert_int_equal(vmm_machine_links_down(&b.machine), 0);
     assert_int_equal(vmm_machine_set_link(&b.machine, 1, false), VMM_OK);
+    assert_int_equal(vmm_machine_links_down(&b.machine), 2);
     assert_int_equal(link_of(0), 1);
     assert_int_equal(link_of(2), 0);
     assert_int_equal(vmm_machine_set_link(&b.machine, 1, true), VMM_OK);
     assert_int_equal(link_of(2), 1);
     assert_int_equal(vmm_machine_set_link(&b.machine, 2, false), VMM_ERR_INVALID);
+    assert_int_equal(vmm_machine_links_down(&b.machine), 0);
 }
 
 /* A back end that reads or writes memory for a request of before: RAM is left alone until then. */

@@ -153,12 +153,13 @@ static void refusals_and_states_are_shown(void **state)
     (void)state;
     kernel.answer = 5;
     port(1)->state = MK_STATE_PAUSED;
+    port(1)->links_down = 2;
     type("\x1d"
          "cstart one\r");
     assert_non_null(strstr(kernel.output, "not possible in its state"));
     type("\x1d"
          "clist\r");
-    assert_non_null(strstr(kernel.output, "two paused"));
+    assert_non_null(strstr(kernel.output, "two paused, link 1 down"));
 }
 
 static void one_that_failed_is_not_called(void **state)

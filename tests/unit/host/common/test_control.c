@@ -30,6 +30,7 @@ static struct {
     int acted[VMS]; /* The last action; -1: none. */
     int up;         /* The last link; -1: none. */
     unsigned card, card_of;
+    uint32_t down;
 } t;
 
 static unsigned count(void *cookie)
@@ -69,6 +70,12 @@ static const char *set_link(void *cookie, unsigned vm, unsigned card, bool up)
     return t.refusal;
 }
 
+static uint32_t links_down(void *cookie, unsigned vm)
+{
+    (void)cookie;
+    return vm == 0 ? t.down : 0;
+}
+
 static bool stats(void *cookie, unsigned vm, unsigned row, char *text, size_t size)
 {
     (void)cookie;
@@ -84,7 +91,7 @@ static int setup(void **state)
     (void)state;
     memset(&t, 0, sizeof(t));
     t.acted[0] = t.acted[1] = t.up = -1;
-    t.ops = (struct control_ops) { count, name, state_of, act, set_link, stats, NULL };
+    t.ops = (struct control_ops) { count, name, state_of, act, set_link, links_down, stats, NULL };
     assert_int_equal(vmm_byteq_open_writer(&t.writer, &t.in, QUEUE), VMM_OK);
     assert_int_equal(vmm_byteq_open_reader(&in, &t.in, QUEUE), VMM_OK);
     assert_int_equal(vmm_byteq_open_reader(&t.reader, &t.out, QUEUE), VMM_OK);
@@ -118,6 +125,9 @@ static void list(void **state)
     (void)state;
     assert_string_equal(answer("list\n"), "0 linux running\n1 0 off\n" OK);
     assert_string_equal(answer("  list\t\r\n"), "0 linux running\n1 0 off\n" OK);
+    t.down = 5;
+    assert_string_equal(answer("list\n"),
+                        "0 linux running, link 0 down, link 2 down\n1 0 off\n" OK);
 }
 
 static void actions_by_name_and_number(void **state)
