@@ -3,36 +3,21 @@
 
 #define PIECE 64u
 
-/* What is left of the budget, at most `len`. */
-static size_t affordable(const struct port *port, size_t len)
-{
-    size_t left = PORT_BUDGET - port->spent;
-
-    return port->again == NULL || len < left ? len : left;
-}
-
 /* A mux that is woken may make room at once: it is full only if there is none after that. */
 static size_t port_write(void *cookie, const uint8_t *bytes, size_t len)
 {
     struct port *port = cookie;
-    size_t most = affordable(port, len);
     size_t done = 0;
 
     do {
         bool wake = false;
 
-        done += vmm_byteq_write(&port->out, bytes + done, most - done, &wake);
+        done += vmm_byteq_write(&port->out, bytes + done, len - done, &wake);
         if (wake) {
             port->wake(port->cookie);
         }
-    } while (done < most && vmm_byteq_room(&port->out) != 0);
+    } while (done < len && vmm_byteq_room(&port->out) != 0);
     port->full = done < len;
-    if (port->again != NULL) {
-        port->spent += (uint32_t)done;
-        if (done == most && port->full) {
-            port->again(port->again_cookie);
-        }
-    }
     return done;
 }
 
@@ -61,7 +46,6 @@ struct vmm_console port_console(struct port *port)
 
 void port_event(struct port *port)
 {
-    port->spent = 0;
     deliver(port);
     if (port->full && vmm_byteq_room(&port->out) != 0) {
         port->full = false;

@@ -24,21 +24,13 @@ struct port_device {
 /** A VM's terminal as such. */
 struct port_device port_machine(struct vmm_machine *machine);
 
-/** Bytes that a VM writes in one event of its own; then it lets others have the CPU. */
-#define PORT_BUDGET 0x10000u
-
 struct port {
     struct vmm_byteq_writer out;
     struct vmm_byteq_reader in;
     struct port_device device;
     void (*wake)(void *cookie); /**< Tell the mux that there are bytes, or room. */
     void *cookie;
-    /** Have port_event() called soon, in an event of the VM. NULL: a VM's time is its own, and its
-     * writes have no budget. */
-    void (*again)(void *cookie);
-    void *again_cookie;
-    uint32_t spent; /**< Of the budget. */
-    bool full;      /**< A write was cut short: the device waits. */
+    bool full; /**< A write was cut short: the device waits. */
 };
 
 /** The back end to be given to the device. */

@@ -12,6 +12,10 @@
 #define FIRST_CHANNEL 2u /* Behind log and control. */
 #define PIECE 64u
 
+/* A write wakes the mux when its queue was empty, and the mux leaves some of a full one: so one
+ * write of a VM ends, however much there is to write and however much the line takes. */
+_Static_assert(MUX_RUN_BYTES < HOST_UART_QUEUE, "what one event of a VM sends is bounded");
+
 static struct {
     struct mux mux;
     struct mux_channel channel[FIRST_CHANNEL + HOST_UART_CHANNELS];

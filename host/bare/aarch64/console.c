@@ -72,8 +72,6 @@ enum vmm_err bare_console_open(struct bare_vm *vm, const char *name, struct vmm_
     }
     if (err == VMM_OK) {
         vm->port.device = port_machine(&vm->machine);
-        vm->port.again = signal_vm;
-        vm->port.again_cookie = vm;
         *console = port_console(&vm->port);
     }
     return err;

@@ -11,6 +11,7 @@
 #include "port.h"
 
 #define QUEUE 256u
+#define LONG (20u * QUEUE)
 
 static struct {
     _Alignas(VMM_BYTEQ_ALIGN) uint8_t out[VMM_BYTEQ_SIZE(QUEUE)];
@@ -20,7 +21,6 @@ static struct {
     size_t sent;       /* What has left. */
     bool line_is_busy; /* It takes nothing. */
     size_t left;       /* What the device has to write yet. */
-    unsigned again;    /* Events asked for. */
 } f;
 
 /* What is woken in the mux sends all at once. */
@@ -35,12 +35,6 @@ static void wake(void *cookie)
     }
 }
 
-static void again(void *cookie)
-{
-    (void)cookie;
-    f.again++;
-}
-
 static size_t input(void *device, const uint8_t *bytes, size_t len)
 {
     (void)device;
@@ -51,7 +45,7 @@ static size_t input(void *device, const uint8_t *bytes, size_t len)
 /* The device writes what it has. */
 static void output_ready(void *device)
 {
-    static const uint8_t bytes[4 * PORT_BUDGET];
+    static const uint8_t bytes[LONG];
     const struct vmm_console console = port_console(&f.port);
 
     (void)device;
@@ -67,44 +61,7 @@ static int setup(void **state)
     assert_int_equal(vmm_byteq_open_reader(&f.port.in, f.in, QUEUE), VMM_OK);
     f.port.device = (struct port_device) { input, output_ready, NULL };
     f.port.wake = wake;
-    f.port.again = again;
     return 0;
-}
-
-/* What one event costs is bounded, however much the line takes; the rest is for the next ones. */
-static void a_writer_has_a_budget(void **state)
-{
-    unsigned events = 0;
-
-    (void)state;
-    f.left = 3 * PORT_BUDGET + 5;
-    output_ready(NULL);
-    assert_int_equal(f.left, 2 * PORT_BUDGET + 5);
-    for (; f.again != 0; events++) {
-        f.again = 0;
-        port_event(&f.port);
-    }
-    assert_int_equal(f.left, 0);
-    assert_int_equal(events, 3);
-    assert_int_equal(f.sent + vmm_byteq_count(&f.line), 3 * PORT_BUDGET + 5);
-}
-
-/* Many writes in one event share it. */
-static void the_budget_is_for_all_writes(void **state)
-{
-    (void)state;
-    for (unsigned i = 0; i < PORT_BUDGET / 32; i++) {
-        f.left = 32;
-        output_ready(NULL);
-        assert_int_equal(f.left, 0);
-    }
-    assert_int_equal(f.again, 0);
-    f.left = 1;
-    output_ready(NULL);
-    assert_int_equal(f.left, 1);
-    assert_int_equal(f.again, 1);
-    port_event(&f.port);
-    assert_int_equal(f.left, 0);
 }
 
 /* A full queue is told by the mux, once there is room. */
@@ -115,7 +72,6 @@ static void a_busy_line_is_waited_for(void **state)
     f.left = QUEUE + 1;
     output_ready(NULL);
     assert_int_equal(f.left, 1);
-    assert_int_equal(f.again, 0);
     port_event(&f.port);
     assert_int_equal(f.left, 1);
     f.line_is_busy = false;
@@ -125,22 +81,21 @@ static void a_busy_line_is_waited_for(void **state)
     assert_int_equal(f.sent + vmm_byteq_count(&f.line), QUEUE + 1);
 }
 
-static void without_events_of_its_own_it_has_none(void **state)
+/* While the line takes all at once a write goes on. */
+static void a_fast_line_takes_all(void **state)
 {
     (void)state;
-    f.port.again = NULL;
-    f.left = 3 * PORT_BUDGET;
+    f.left = LONG;
     output_ready(NULL);
     assert_int_equal(f.left, 0);
+    assert_int_equal(f.sent + vmm_byteq_count(&f.line), LONG);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup(a_writer_has_a_budget, setup),
-        cmocka_unit_test_setup(the_budget_is_for_all_writes, setup),
         cmocka_unit_test_setup(a_busy_line_is_waited_for, setup),
-        cmocka_unit_test_setup(without_events_of_its_own_it_has_none, setup),
+        cmocka_unit_test_setup(a_fast_line_takes_all, setup),
     };
 
     return cmocka_run_group_tests_name("port", tests, NULL, NULL);
