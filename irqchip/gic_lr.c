@@ -5,8 +5,7 @@
  *
  * sync takes back all that the hardware knows; what is merely pending leaves the list register
  * for the model, so that flush chooses afresh by priority. flush writes only the registers whose
- * content differs. Both are bounded by the list registers (16) and the interrupts (1020, and 1024
- * LPIs).
+ * content differs. Both are bounded by the list registers (16) and interrupts (1020, 1024 LPIs).
  */
 #include "gic_model.h"
 
