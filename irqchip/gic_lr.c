@@ -197,8 +197,7 @@ static VMM_NOINLINE bool sync_all(struct vmm_gic *gic, struct vmm_vcpu *vcpu,
     return changed;
 }
 
-/* Fold the list registers of `vcpu` back into the state; on its own CPU. True if a flush must
- * follow before it resumes. */
+/* Fold list registers back into the state; on the vCPU's own CPU. True: a flush must follow. */
 static inline bool sync(struct vmm_gic *gic, struct vmm_vcpu *vcpu)
 {
     struct vmm_gic_cpu *cpu = &gic->cpu[vcpu->id];
@@ -275,8 +274,7 @@ static VMM_NOINLINE uint32_t homeless(const struct vmm_gic *gic, const struct vm
     return bits;
 }
 
-/* Queue interrupts `ready` of bank `b`, pending, and `active`, which have lost their list register.
- */
+/* Queue interrupts of bank `b`: `ready`, and `active` ones that have lost their list register. */
 static inline void collect(struct vmm_gic_cpu *cpu, const struct vmm_gic_bank *bank, unsigned b,
                            uint32_t active, uint32_t ready, struct queue *q)
 {

@@ -5,3 +5,5 @@
 #define VMM_GIC_MAX_SPIS 988 /**< INTIDs 32..1019. */
 #define VMM_GIC_SPI_BANKS 31 /**< Banks of 32 SPIs. */
 #define VMM_GIC_LPIS 1024    /**< INTIDs 8192..9215 (GICD_TYPER.num_LPIs). */
+
+_Static_assert(32 * VMM_GIC_SPI_BANKS >= VMM_GIC_MAX_SPIS, "a bank for each SPI");
