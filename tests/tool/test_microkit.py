@@ -260,6 +260,24 @@ def test_time_of_a_vcpu(
     assert (vm.get("budget"), vm.get("period")) == time
 
 
+@pytest.mark.parametrize(
+    ("config", "keys", "bound"),
+    [
+        ("release", "", ("1000", "2000")),  # Its neighbour has the other half.
+        ("smp-release", "cpu_pin = [2]\n", ("1000", "2000")),
+        ("smp-release", "cpus = 2\ncpu_pin = [1, 2]\n", (None, None)),
+        ("smp-release", "cpu_pin = [1]\n", (None, None)),
+    ],
+)
+def test_time_of_a_vmm(
+    sandbox: Sandbox, sdk: Path, config: str, keys: str, bound: tuple[str | None, str | None]
+) -> None:
+    other = VM.replace("debian", "other") + "cpu_pin = [2]\n"
+    assert build(sandbox, VM + keys + other, "--config", config).status == 0
+    pd = system(sandbox).find("protection_domain[@name='debian']")
+    assert (pd.get("budget"), pd.get("period")) == bound
+
+
 def test_check(sandbox: Sandbox) -> None:
     sandbox.write(VM.replace("gic = 2\n", ""))
     result = sandbox.call("check", "system.toml", "--host", "microkit")

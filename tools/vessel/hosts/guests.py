@@ -22,6 +22,9 @@ RAMDISKS_AT = 0x80_0000_0000
 # Microseconds. A vCPU that spins for a lock does so for a whole slice while the one that has the
 # lock, or is next in its queue, waits for its turn on the same core.
 SHARED_SLICE = 1000
+# Of so much time, where VMs share a core, each one's VMM has the same part at most: what it does
+# for its guest it does above all guests, and asked for much it would leave the others nothing.
+SHARED_PERIOD = 2000
 
 # Children of a VMM: vCPU N is N. Of one on another core than the VMM's, the saver is this + N.
 FIRST_SAVER = 8
@@ -59,6 +62,14 @@ def _slice(placed: dict[str, list[int]]) -> int:
     """What a vCPU runs until it is another one's turn, if there are others on its core."""
     cores = [core for vm in placed.values() for core in vm]
     return DEFAULT_PERIOD if len(cores) == len(set(cores)) else SHARED_SLICE
+
+
+def _bound(placed: dict[str, list[int]], core: int) -> dict[str, str]:
+    """The time of a VMM on a core: all that it needs, unless there are other VMs."""
+    vms = sum(core in cores for cores in placed.values())
+    if vms == 1:
+        return {}
+    return {"budget": str(SHARED_PERIOD // vms), "period": str(SHARED_PERIOD)}
 
 
 def _pack(d: Domain, vm: str, file: str) -> None:
@@ -159,6 +170,7 @@ def vmm(system: System, description: Description, name: str, parts: Parts) -> Do
     devices = passthrough.find(description, name)
     comment = f"The VMM of {name}; its vCPUs run on what time is left."
     d = Domain(system, name, parts.vmms[name], VMM_PRIORITY, comment, cores[0])
+    d.pd.attrib.update(_bound(placed, cores[0]))
     if vm.smc:
         d.pd.set("smc", "true")
     _pack(d, name, parts.packs[name])
