@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * A guest that misbehaves on purpose, in the way that its command line names ("rogue=gic"): for a
- * while, after which it says that it survived and powers off, or ("rogue=gic for ever") for ever.
+ * while, after which it says that it survived and powers off, or ("rogue=gic for ever") for ever;
+ * "rounds=N": for so many rounds (20000).
  */
 #include "lib/payload.h"
 
 #define ROUNDS 20000u
+#define SEL4_CALLS 11u /* Of the release kernel with MCS: -1 to -11. */
 #define CPU_SUSPEND 0xc4000001u
 #define CPU_OFF 0x84000002u
 #define CPU_ON 0xc4000003u
@@ -139,6 +141,27 @@ static void exits(void)
     }
 }
 
+/* What seL4 takes for a system call of its own: it looks at x7 alone. */
+static void call(uint64_t number, uint64_t a, uint64_t b, uint64_t c)
+{
+    register uint64_t x0 __asm__("x0") = a;
+    register uint64_t x1 __asm__("x1") = b;
+    register uint64_t x6 __asm__("x6") = c;
+    register uint64_t x7 __asm__("x7") = number;
+
+    __asm__ volatile("hvc #0"
+                     : "+r"(x0), "+r"(x1), "+r"(x6), "+r"(x7)
+                     :
+                     : "x2", "x3", "x4", "x5", "memory");
+}
+
+static void calls(void)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        call(-(1 + random() % SEL4_CALLS), random() & 0xfff, random(), random() & 0xfff);
+    }
+}
+
 /* Whole pages of its own memory, device tree and what its tables were, but not this program. */
 static void memory(void)
 {
@@ -195,12 +218,13 @@ static const struct {
 } modes[] = {
     { "gic", gic },         { "its", its },     { "sgi", sgis },      { "psci", psci },
     { "invall", invall },   { "exits", exits }, { "memory", memory }, { "log", log_flood },
-    { "nowhere", nowhere }, { "timer", timer }, { "reset", reset },
+    { "nowhere", nowhere }, { "timer", timer }, { "reset", reset },   { "calls", calls },
 };
 
 void payload_main(void *fdt)
 {
     const char *mode = fdt_find(fdt, "rogue=");
+    uint64_t rounds = fdt_number(fdt, "rounds=", ROUNDS);
 
     for_ever = fdt_find(fdt, "for ever") != 0;
     v3 = (sys_read(id_aa64pfr0_el1) >> 24 & 0xf) != 0;
@@ -210,7 +234,7 @@ void payload_main(void *fdt)
     for (unsigned i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
         if (mode != 0 && text_starts(mode, modes[i].name)) {
             print("rogue\n");
-            for (unsigned n = 0; for_ever || n < ROUNDS; n++) {
+            for (uint64_t n = 0; for_ever || n < rounds; n++) {
                 modes[i].round();
             }
             print("survived\n");

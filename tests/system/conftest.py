@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pexpect
@@ -23,6 +24,47 @@ OUTSIDE = "10.0.2.2"  # The machine that runs QEMU, for a guest.
 COLUMNS = 1000  # No line of a guest is wrapped.
 
 Run = Callable[..., "Console"]
+
+
+@dataclass(frozen=True)
+class Host:
+    """What a guest runs on, and the GIC that it sees there."""
+
+    name: str
+    gic: int
+
+    @property
+    def options(self) -> tuple[str, str]:
+        """Those of `vessel run`."""
+        return ("--host", self.name)
+
+    @property
+    def sel4(self) -> bool:
+        return self.name == "microkit"
+
+    @property
+    def controller(self) -> str:
+        """As Linux names the GIC."""
+        return "GICv3" if self.gic == 3 else "GIC-0"
+
+
+SEL4 = pytest.param(
+    Host("microkit", 2),
+    id="sel4",
+    marks=pytest.mark.skipif("MICROKIT_SDK" not in os.environ, reason="no MICROKIT_SDK"),
+)
+
+
+@pytest.fixture(params=[pytest.param(Host("bare", 3), id="in-tree"), SEL4])
+def host(request: pytest.FixtureRequest) -> Host:
+    """Each host in turn."""
+    return request.param
+
+
+@pytest.fixture(params=[*(pytest.param(Host("bare", n), id=f"gic{n}") for n in (2, 3)), SEL4])
+def machine(request: pytest.FixtureRequest) -> Host:
+    """Each host with each GIC that it has."""
+    return request.param
 
 
 class Console(pexpect.spawn):

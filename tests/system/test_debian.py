@@ -10,17 +10,16 @@ HARMONIC = """awk 'BEGIN { for (i = 1; i <= 20000; i++) s += 1 / i; printf "%.12
 CPUS = ["cortex-a53", "cortex-a57", "cortex-a72", "max"]
 
 
-@pytest.mark.parametrize("gic", [2, 3])
-def test_shell(run, gic):
-    guest = run("--gic", gic)
+def test_shell(run, machine):
+    guest = run(*machine.options, "--gic", machine.gic)
     guest.login()
-    guest.check_debian("GICv3" if gic == 3 else "GIC-0")
+    guest.check_debian(machine.controller)
     guest.sendline("poweroff")
     assert guest.ended() == 0
 
 
-def test_reboot(run):
-    guest = run()
+def test_reboot(run, host):
+    guest = run(*host.options)
     guest.login()
     guest.shell("touch /tmp/gone")
     guest.sendline("reboot")
@@ -44,8 +43,9 @@ def test_every_cpu_model(run, cpu):
     assert guest.ended() == 0
 
 
-def test_early_console(run, tmp_path):
+def test_early_console(run, host):
     guest = run(
+        *host.options,
         *("--kernel", "build/guest/vmlinuz", "--initrd", "build/guest/initrd.gz"),
         *("--append", "earlycon=pl011,0x9000000 console=ttyAMA0 keep_bootcon"),
     )

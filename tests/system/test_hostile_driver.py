@@ -107,24 +107,25 @@ def test_network_beside_a_hostile_driver(run, build, tmp_path, serve):
     rounds(guest)
 
 
-def test_console_beside_a_hostile_driver(run, build, tmp_path):
+def test_console_beside_a_hostile_driver(run, host, build, tmp_path):
     console = 'console = "virtio"\n'
     text = "".join(f"{n}\n" for n in range(1, 301))
     script = ON_A_CONSOLE.format(hash=hashlib.md5(text.encode()).hexdigest())
     run_it = CMDLINE.format(tty="hvc0", run=script)
     rogue = f'cmdline = "device=3"\n{console}'
-    guest = run(beside(tmp_path / "s.toml", build, rogue, console + run_it))
+    system = beside(tmp_path / "s.toml", build, rogue, console + run_it)
+    guest = run(*host.options, system)
     rounds(guest)
 
 
-def test_sockets_and_entropy_beside_hostile_drivers(run, build, tmp_path):
+def test_sockets_and_entropy_beside_hostile_drivers(run, host, build, tmp_path):
     """One rogue has sockets, over PCI, the other one the source of randomness, over MMIO."""
     own = "rng = true\nvsock = { cid = 4 }\n" + CMDLINE.format(tty="ttyAMA0", run=ON_SOCKETS)
     rogue = 'cmdline = "device=19"\ntransport = "pci"\nvsock = { cid = 3 }\n'
     other = ROGUE.replace("rogue", "rogue2") + 'cmdline = "device=4"\nrng = true\n'
     path = beside(tmp_path / "s.toml", build, rogue, own, other)
     path.write_text(path.read_text().replace("initrd.gz", "tools-initrd.gz"))
-    rounds(run(path), "rogue", "rogue2")
+    rounds(run(*host.options, path), "rogue", "rogue2")
 
 
 @pytest.mark.parametrize("transport", ["mmio", "pci"])
@@ -138,12 +139,12 @@ def test_sockets_and_entropy_beside_hostile_drivers(run, build, tmp_path):
         ("vsock", 19, "vsock = { cid = 3 }"),
     ],
 )
-def test_survives(run, build, tmp_path, kind, device, keys, transport):
+def test_survives(run, host, build, tmp_path, kind, device, keys, transport):
     path = tmp_path / "s.toml"
     rogue = ROGUE.replace("{build}", str(build)).replace('"restart"', '"stop"')
     text = f'[host]\nlog = "error"\n{rogue}cmdline = "device={device}"\n{keys}\n'
     path.write_text(text.replace("memory", f'transport = "{transport}"\nmemory'))
-    guest = run(path)
+    guest = run(*host.options, path)
     guest.expect("survived")
     said = guest.before
     assert guest.ended() == 0

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Guests on real seL4, with the Microkit SDK that MICROKIT_SDK names; skipped without one.
+"""What only real seL4 has, with the Microkit SDK that MICROKIT_SDK names; skipped without one. What
+both hosts do is tested on both, in the other files.
 
 The programs have to be there: `make microkit`.
 """
@@ -24,7 +25,7 @@ ON_SEL4 = ("--host", "microkit", "--gic", 2)
 PATH = {**os.environ, "PATH": os.environ["PATH"] + ":/sbin:/usr/sbin"}
 
 
-@pytest.mark.parametrize("options", [("debug", "--plain"), ("debug",), ("release", "--plain")])
+@pytest.mark.parametrize("options", [("debug",), ("release", "--plain")])
 def test_shell_reboot_power_off(run, options):
     """Alone on the UART, and by way of the mux."""
     guest = run(*ON_SEL4, "--config", *options)
@@ -88,29 +89,6 @@ def test_four_cores_at_once(run, payload, tmp_path):
     assert re.findall(r"^ok (\w+)", guest.before, re.M) == ["SGIs", "timers", "aborts", "lives"]
 
 
-def test_nothing_there(run, payload):
-    guest = run(*ON_SEL4, "--kernel", payload("unmapped.elf"))
-    guest.expect("survived")
-    said = re.findall(r"^ok (\w+)", guest.before, re.M)
-    assert said == ["load", "store", "fetch", "pair", "sysreg"]
-    assert "FAILED" not in guest.before
-    assert guest.ended() == 0
-
-
-def test_crash_is_reported(run, payload):
-    guest = run(*ON_SEL4, "--kernel", payload("lost.elf"))
-    assert guest.ended() == 3
-    assert "VM crashed: vCPU 0: no exception vector at PC 0x3f000200" in guest.before
-
-
-def test_hvc_is_answered(run, payload):
-    guest = run(*ON_SEL4, "--kernel", payload("exits.elf"))
-    guest.expect("looping")
-    guest.sendcontrol("a")
-    guest.send("x")
-    assert guest.ended() == 6
-
-
 VM = """
 [vm.{name}]
 gic = 2
@@ -121,7 +99,6 @@ cmdline = "console=ttyAMA0"
 """
 ESCAPE = "\x01"  # Ctrl-A
 PLAIN_ESCAPE = "\x1d"  # Ctrl-]
-SEQUENCE = b"".join(b"%d\n" % n for n in range(1, 20001))
 
 
 def count_up(guest) -> None:
@@ -214,25 +191,6 @@ def test_vms_on_cores_of_their_own(run, build, tmp_path):
     guest.send(f"{PLAIN_ESCAPE}1")
     guest.sendline("poweroff -f")
     assert guest.ended() == 3  # The third crashed.
-
-
-def test_three_vms(run, top):
-    """The example: two Debians compute beside a VM that crashes and is restarted each time."""
-    guest = run(*ON_SEL4[:2], top / "examples/three-vms/system.toml")
-    for _ in range(2):
-        guest.expect("vessel:~# ")
-    for key in "01":
-        guest.send(f"{ESCAPE}{key}")
-        guest.expect("rogue: VM crashed")
-        guest.sendline("echo cpu''s $(nproc) $(seq 20000 | sha256sum)")
-        guest.expect(rf"cpus {2 - int(key)} {hashlib.sha256(SEQUENCE).hexdigest()}")
-    guest.expect("rogue: VM crashed")
-    guest.send(f"{ESCAPE}cstop rogue\r")
-    guest.sendline("poweroff")
-    guest.expect("second: stays off")
-    guest.send(f"{ESCAPE}0")
-    guest.sendline("poweroff")
-    assert guest.ended() in (0, 3)  # It may have been just about to crash.
 
 
 def test_passed_through_device(run, build, tmp_path):
@@ -377,16 +335,6 @@ def test_sddf_web_server(run, top, port):
         assert hashlib.sha256(page.read()).hexdigest() in said
     guest.sendline("poweroff")
     assert guest.ended() == 0
-
-
-def test_two_guests_over_a_switch(run, top):
-    """examples/two-guests: the client reads the server's page, and 16 MiB."""
-    guest = run(*ON_SEL4[:2], top / "examples/two-guests/system.toml")
-    guest.expect("client.*A page of the server")
-    guest.expect(hashlib.sha256(bytes(16 << 20)).hexdigest())
-    guest.sendcontrol("a")
-    guest.send("x")
-    assert guest.ended() == 6
 
 
 def test_virtio_on_pci(run, build, tmp_path):

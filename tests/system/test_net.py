@@ -71,8 +71,8 @@ def test_web_server(run, top, port):
     assert guest.ended() == 0
 
 
-def test_two_guests_over_a_switch(run, top):
-    guest = run(top / "examples/two-guests/system.toml")
+def test_two_guests_over_a_switch(run, host, top):
+    guest = run(*host.options, top / "examples/two-guests/system.toml")
     guest.expect("client.*A page of the server")
     guest.expect(hashlib.sha256(bytes(16 * MIB)).hexdigest())
     guest.sendcontrol("a")

@@ -29,12 +29,11 @@ def _check_devices(guest) -> None:
     assert guest.shell("head -c 4096 /dev/hwrng | wc -c").split() == ["4096"]
 
 
-@pytest.mark.parametrize(("gic", "controller"), [(2, "MSI"), (3, "ITS-MSI")])
-def test_messages(run, gic, controller):
-    guest = run(*PCI, "--gic", gic)
+def test_messages(run, machine):
+    guest = run(*machine.options, *PCI, "--gic", machine.gic)
     guest.login()
     _check_devices(guest)
-    counts = _interrupts(guest, controller)
+    counts = _interrupts(guest, "ITS-MSI" if machine.gic == 3 else "MSI")
     assert counts["virtio0-output"] > 0
     assert counts["virtio1-input"] > 0
     # The driver leaves and comes back: MSI-X off and on, BARs decoded anew.
@@ -46,11 +45,11 @@ def test_messages(run, gic, controller):
     assert guest.ended() == 0
 
 
-def test_intx(run):
-    guest = run(*PCI, "--append", "pci=nomsi")
+def test_intx(run, host):
+    guest = run(*host.options, *PCI, "--append", "pci=nomsi")
     guest.login()
     _check_devices(guest)
-    counts = _interrupts(guest, "GICv3")
+    counts = _interrupts(guest, host.controller)
     assert counts["virtio0"] > 0
     assert counts["virtio1"] > 0
     guest.sendline("reboot")
@@ -60,9 +59,9 @@ def test_intx(run):
     assert guest.ended() == 0
 
 
-@pytest.mark.parametrize("gic", [2, 3])
-def test_hostile_driver(run, payload, gic):
-    guest = run(*PCI, "--gic", gic, "--kernel", payload("pci.elf"))
+def test_hostile_driver(run, payload, machine):
+    more = ("--gic", machine.gic, "--kernel", payload("pci.elf"))
+    guest = run(*machine.options, *PCI, *more)
     guest.expect("survived")
     said = guest.before
     assert len(re.findall(r"ok [a-z ]+\r", said)) == 11
@@ -70,8 +69,8 @@ def test_hostile_driver(run, payload, gic):
     assert guest.ended() == 0
 
 
-def test_u_boot(run):
-    guest = run(*PCI, "--kernel", U_BOOT)
+def test_u_boot(run, host):
+    guest = run(*host.options, *PCI, "--kernel", U_BOOT)
     guest.expect("Hit any key to stop autoboot")
     guest.sendline("")
     guest.expect("=> ")
@@ -104,11 +103,11 @@ on_poweroff = "restart"
 BREAK = r"(?:\r*\n(?:[^\n]*\[rogue\][^\n]*\n)*[^\n]*\[neighbour\]\S* )?"
 
 
-def test_neighbour_is_unharmed(run, tmp_path, build):
+def test_neighbour_is_unharmed(run, host, tmp_path, build):
     """One does what it must not, again and again; the other one's device and results are right."""
     path = tmp_path / "system.toml"
     path.write_text(NEIGHBOURS.replace("{build}", str(build)))
-    guest = run(path)
+    guest = run(*host.options, path)
     guest.expect("Welcome to Vessel")
     right = hashlib.md5("".join(f"{n}\n" for n in [4096, *range(1, 301)]).encode()).hexdigest()
     for _ in range(5):

@@ -31,8 +31,8 @@ def test_debian_on_eight_cpus(run, gic):
     assert guest.ended() == 0
 
 
-def test_hotplug(run):
-    guest = run("--cpus", 2)
+def test_hotplug(run, host):
+    guest = run(*host.options, "--cpus", 2)
     guest.login()
     loop = f"for i in $(seq {HOTPLUGS}); do echo 0 > {CPU1} && echo 1 > {CPU1} || break; done"
     assert f"{HOTPLUGS} rounds" in guest.shell(f"{loop}; echo $i rounds")
@@ -42,8 +42,8 @@ def test_hotplug(run):
     assert guest.ended() == 0
 
 
-def test_reboot_with_all_cpus_busy(run):
-    guest = run("--cpus", 2)
+def test_reboot_with_all_cpus_busy(run, host):
+    guest = run(*host.options, "--cpus", 2)
     guest.login()
     guest.shell("(while :; do :; done) & (while :; do :; done) & true")
     guest.sendline("reboot -f")
@@ -53,19 +53,18 @@ def test_reboot_with_all_cpus_busy(run):
     assert guest.ended() == 0
 
 
-@pytest.mark.parametrize("gic", [2, 3])
-def test_psci_errors_and_sgis(run, payload, gic):
-    guest = run("--kernel", payload("smp.elf"), "--cpus", 8, "--gic", gic, "--append", "cpus=8")
+def test_psci_errors_and_sgis(run, payload, machine):
+    more = ("--cpus", 8, "--gic", machine.gic, "--append", "cpus=8")
+    guest = run(*machine.options, "--kernel", payload("smp.elf"), *more)
     assert guest.ended() == 0
     said = guest.before
     assert "FAILED" not in said
     assert len(re.findall(r"^ok ", said, re.M)) == 8
 
 
-@pytest.mark.parametrize("gic", [2, 3])
-def test_all_cpus_at_once(run, payload, gic):
+def test_all_cpus_at_once(run, payload, machine):
     """SGIs between all, timers, exceptions; the last CPU powers off while the others compute."""
-    more = ("--cpus", 8, "--gic", gic, "--append", "cpus=8")
-    guest = run("--kernel", payload("cores.elf"), *more)
+    more = ("--cpus", 8, "--gic", machine.gic, "--append", "cpus=8")
+    guest = run(*machine.options, "--kernel", payload("cores.elf"), *more)
     assert guest.ended() == 0
     assert re.findall(r"^ok (\w+)", guest.before, re.M) == ["SGIs", "timers", "aborts", "lives"]

@@ -11,8 +11,8 @@ DIFFERENT_BYTES = (
 )
 
 
-def test_console_and_entropy(run):
-    guest = run("--console", "virtio", "--rng")
+def test_console_and_entropy(run, host):
+    guest = run(*host.options, "--console", "virtio", "--rng")
     # What comes before the driver is loaded comes by the PL011.
     guest.expect("earlycon: pl11 at MMIO")
     guest.login()

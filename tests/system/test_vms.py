@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: BSD-2-Clause
-"""Several VMs on the in-tree host: shares of the CPUs, life cycle, containment.
+"""Several VMs: shares of the CPUs, life cycle, containment.
 
 Payloads run with `--icount`: the share that each gets is the same in every run.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ ESCAPE = "\x01"  # Ctrl-A
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 HARMONIC = """awk 'BEGIN { for (i = 1; i <= 20000; i++) s += 1 / i; printf "%.12f ", s }'"""
 HARMONIC_SUM = f"{sum(1 / i for i in range(1, 20001)):.12f}"
+SEQUENCE = b"".join(b"%d\n" % n for n in range(1, 20001))
 DEBIAN = """memory = "256M"
 kernel = "{build}/guest/vmlinuz"
 initrd = "{build}/guest/initrd.gz"
@@ -69,40 +71,40 @@ def counts(said: str, name: str | None = None) -> list[int]:
 
 
 @pytest.fixture
-def alone(run, payload) -> int:
+def alone(run, host, payload) -> int:
     """What it counts in a window when it has a CPU for itself."""
-    guest = run("--icount", "--kernel", payload("count.elf"), "--append", "count=2")
+    guest = run(*host.options, "--icount", "--kernel", payload("count.elf"), "--append", "count=2")
     assert guest.ended() == 0
     return counts(guest.before)[1]
 
 
-def test_equals_share_a_cpu(run, system, alone):
-    guest = run("--icount", system(1, a=keys("count.elf"), b=keys("count.elf")))
+def test_equals_share_a_cpu(run, host, system, alone):
+    guest = run(*host.options, "--icount", system(1, a=keys("count.elf"), b=keys("count.elf")))
     assert guest.ended() == 0
     a, b = (sum(counts(guest.before, name)) for name in "ab")
     assert a / b == pytest.approx(1, rel=0.05)
     assert a + b == pytest.approx(20 * alone, rel=0.05)
 
 
-def test_priority_goes_first(run, system, alone):
+def test_priority_goes_first(run, host, system, alone):
     vms = {"low": keys("count.elf"), "high": keys("count.elf", more="priority = 60")}
-    guest = run("--icount", system(1, **vms))
+    guest = run(*host.options, "--icount", system(1, **vms))
     assert guest.ended() == 0
     assert min(counts(guest.before, "high")[:-1]) >= 0.95 * alone
 
 
-def test_budget_bounds_a_priority(run, system, alone):
+def test_budget_bounds_a_priority(run, host, system, alone):
     """The urgent one has its quarter, and the other one the rest."""
     bound = "priority = 60\nbudget = 2500"
     vms = {"low": keys("count.elf"), "high": keys("count.elf", "count=5", bound)}
-    guest = run("--icount", system(1, **vms))
+    guest = run(*host.options, "--icount", system(1, **vms))
     assert guest.ended() == 0
     said = guest.before
     assert sum(counts(said, "high")) == pytest.approx(5 * alone / 4, rel=0.1)
     assert sum(counts(said, "low")[:4]) == pytest.approx(4 * alone * 3 / 4, rel=0.1)
 
 
-def test_pinned_apart(run, system, alone):
+def test_pinned_apart(run, system):
     vms = {
         name: keys("count.elf", more=f"cpu_pin = [{cpu}]")
         for name, cpu in zip("abc", (0, 0, 1), strict=True)
@@ -114,12 +116,21 @@ def test_pinned_apart(run, system, alone):
     assert c > max(a, b)
 
 
-ROGUES = ["gic", "its", "invall", "sgi", "psci", "exits", "memory", "log", "timer"]
+ROGUES = ["gic", "its", "invall", "sgi", "psci", "exits", "memory", "log", "timer", "calls"]
 RAM_DISK = 'disk = [{ ram = "1M" }]'
 LAN = 'net = [{ network = "lan" }]'
 
 
-def share_beside(guest: pexpect.spawn, name: str, alone: int, fair: float) -> None:
+@pytest.fixture
+def fair(host, alone) -> Callable[[int], float]:
+    """What one of so many vCPUs counts in a window at least when the others misbehave.
+
+    On seL4 what a VMM does is not of its guest's time; docs/MICROKIT.md tells how it is bounded.
+    """
+    return lambda cpus: alone / cpus * (2 / 3 if host.sel4 else 1)
+
+
+def share_beside(guest: pexpect.spawn, name: str, fair: float) -> None:
     """The VM that computes gets, in each window, nearly its share, whatever the other one does."""
     guest.expect(name)
     guest.expect("(?:count .*){20}")
@@ -127,49 +138,51 @@ def share_beside(guest: pexpect.spawn, name: str, alone: int, fair: float) -> No
     command(guest, f"stop {name}")
     assert guest.ended() in (0, 3)  # Some end themselves.
     good = counts(said, "good")
-    assert min(good[1:]) >= 0.8 * fair * alone
-    assert sum(good) >= 0.9 * fair * 20 * alone
+    assert min(good[1:]) >= 0.8 * fair
+    assert sum(good) >= 0.9 * fair * 20
 
 
 @pytest.mark.parametrize("mode", ROGUES)
-def test_share_beside_a_rogue(run, system, alone, mode):
+def test_share_beside_a_rogue(run, host, system, fair, mode):
+    if mode in ("its", "invall") and host.gic == 2:
+        pytest.skip("a GICv2 has no ITS")
     vms = {"good": keys("count.elf"), "rogue": keys("rogue.elf", f"rogue={mode} for ever")}
-    share_beside(run("--icount", system(1, **vms)), "rogue", alone, 1 / 2)
+    share_beside(run(*host.options, "--icount", system(1, **vms)), "rogue", fair(2))
 
 
 @pytest.mark.parametrize("mode", ["sgi", "psci", "reset"])
-def test_share_beside_a_rogue_with_two_cpus(run, system, alone, mode):
+def test_share_beside_a_rogue_with_two_cpus(run, host, system, fair, mode):
     """CPUs that go on and off again and again, send each other SGIs, or reset their VM."""
     rogue = keys("rogue.elf", f"rogue={mode} for ever", "cpus = 2")
-    guest = run("--icount", system(1, good=keys("count.elf"), rogue=rogue))
-    share_beside(guest, "rogue", alone, 1 / 3)
+    guest = run(*host.options, "--icount", system(1, good=keys("count.elf"), rogue=rogue))
+    share_beside(guest, "rogue", fair(3))
 
 
 @pytest.mark.parametrize(("device", "more"), [(2, RAM_DISK), (1, LAN + "\n[network.lan]")])
-def test_share_beside_a_flood(run, system, alone, device, more):
+def test_share_beside_a_flood(run, host, system, fair, device, more):
     flood = keys("flood.elf", f"device={device}", more)
-    guest = run("--icount", system(1, good=keys("count.elf"), flood=flood))
-    share_beside(guest, "flood", alone, 1 / 2)
+    guest = run(*host.options, "--icount", system(1, good=keys("count.elf"), flood=flood))
+    share_beside(guest, "flood", fair(2))
 
 
-def test_share_beside_two_that_flood_each_other(run, system, alone):
+def test_share_beside_two_that_flood_each_other(run, host, system, fair):
     """What each sends and receives is done in its own CPU time."""
     lan = 'net = [{ network = "lan" }]'
     vms = {name: keys("flood.elf", "device=1", lan) for name in ("one", "two")}
     vms["two"] += "[network.lan]\n"
-    guest = run("--icount", system(1, good=keys("count.elf"), **vms))
+    guest = run(*host.options, "--icount", system(1, good=keys("count.elf"), **vms))
     guest.expect("(?:count .*){20}")
     good = counts(guest.before + guest.after, "good")
     command(guest, "stop one")
     command(guest, "stop two")
     assert guest.ended() == 0
-    assert sum(good) >= 0.98 / 3 * len(good) * alone
+    assert sum(good) >= 0.98 * len(good) * fair(3)
 
 
-def test_a_shell_beside_a_flooded_line(run, system):
+def test_a_shell_beside_a_flooded_line(run, host, system):
     """What is typed arrives, and is answered, beside a VM that writes all the time."""
     flood = keys("flood.elf", "device=0", "autostart = false")
-    guest = run("--icount", system(1, debian=DEBIAN, flood=flood))
+    guest = run(*host.options, "--icount", system(1, debian=DEBIAN, flood=flood))
     guest.login()
     command(guest, "start flood")
     guest.expect("flooding to you")
@@ -184,30 +197,30 @@ def test_a_shell_beside_a_flooded_line(run, system):
     assert guest.ended() == 0
 
 
-def test_crashed_again_and_again(run, system, alone):
+def test_crashed_again_and_again(run, host, system, alone):
     rogue = keys("rogue.elf", "rogue=nowhere", 'on_crash = "restart"\nrestart_limit = 50')
-    guest = run("--icount", system(1, good=keys("count.elf"), rogue=rogue))
+    guest = run(*host.options, "--icount", system(1, good=keys("count.elf"), rogue=rogue))
     assert guest.ended() == 3
     assert "rogue: stays off after 50 restarts" in guest.before
     assert min(counts(guest.before, "good")) >= 0.4 * alone
 
 
-def test_wakes_on_time_beside_one_that_boots(run, system):
+def test_wakes_on_time_beside_one_that_boots(run, host, system):
     """One waits 50 times 1 ms in each window, while memory of another is cleared."""
     again = 'on_poweroff = "restart"\nrestart_limit = 5'
     vms = {"awake": keys("count.elf", "wait=1"), "again": keys("count.elf", "count=1", again)}
     vms["again"] = vms["again"].replace("8M", "512M")
-    guest = run("--icount", system(1, **vms))
+    guest = run(*host.options, "--icount", system(1, **vms))
     assert guest.ended() == 0
     assert len(re.findall("again: starts again", guest.before)) == 5
     assert min(counts(guest.before, "awake")) >= 35
 
 
-def test_policies(run, system):
+def test_policies(run, host, system):
     again = keys("count.elf", "count=1", 'on_poweroff = "restart"\nrestart_limit = 2')
     lost = keys("lost.elf", more='on_crash = "hold"')
     later = keys("count.elf", "count=1", "autostart = false")
-    guest = run(system(1, again=again, lost=lost, later=later))
+    guest = run(*host.options, system(1, again=again, lost=lost, later=later))
     guest.expect("lost: is held as it ended")
     said = guest.before
     guest.expect("again: stays off after 2 restarts")
@@ -258,9 +271,8 @@ def test_two_debians(run, system, cpus):
     assert guest.ended() == 0
 
 
-@pytest.mark.parametrize("gic", [2, 3])
-def test_more_vcpus_than_cpus(run, system, gic):
-    guest = run(system(2, a=DEBIAN + f"cpus = 8\ngic = {gic}\n"))
+def test_more_vcpus_than_cpus(run, machine, system):
+    guest = run(*machine.options, system(2, a=DEBIAN + f"cpus = 8\ngic = {machine.gic}\n"))
     guest.login()
     assert guest.shell("nproc").split() == ["8"]
     busy = "(while :; do :; done) & "
@@ -273,16 +285,17 @@ def test_more_vcpus_than_cpus(run, system, gic):
     assert guest.ended() == 0
 
 
-def test_three_vms(run, top):
-    guest = run(top / "examples/three-vms/system.toml")
+def test_three_vms(run, host, top):
+    guest = run(*host.options, top / "examples/three-vms/system.toml")
     shells(guest, 2)
     guest.expect("rogue: starts again")
     command(guest, "list")
     guest.expect("debian running")
     guest.expect("second running")
     guest.expect(r"rogue \w+, \d+ restarts")
-    guest.sendline(f"nproc; {HARMONIC}")
+    guest.sendline(f"{HARMONIC}; seq 20000 | sha256sum")  # On two CPUs, which share one lock.
     guest.expect(HARMONIC_SUM)
+    guest.expect(hashlib.sha256(SEQUENCE).hexdigest())
     guest.expect("rogue: starts again")
     command(guest, "stop rogue")
     command(guest, "restart second")
