@@ -5,6 +5,8 @@
 
 #include "test.h"
 
+#include "../bell.h"
+
 #define CAPACITY 16u
 #define GUARD 0xa5u
 
@@ -210,32 +212,8 @@ static void hostile_writer(void **state)
  * mismatch. */
 #define TOTAL 200000u
 
-struct bell {
-    pthread_mutex_t lock;
-    pthread_cond_t rung;
-    bool set;
-};
-
-static struct bell data = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
-static struct bell room = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
-
-static void ring(struct bell *bell)
-{
-    pthread_mutex_lock(&bell->lock);
-    bell->set = true;
-    pthread_cond_signal(&bell->rung);
-    pthread_mutex_unlock(&bell->lock);
-}
-
-static void wait_for(struct bell *bell)
-{
-    pthread_mutex_lock(&bell->lock);
-    while (!bell->set) {
-        pthread_cond_wait(&bell->rung, &bell->lock);
-    }
-    bell->set = false;
-    pthread_mutex_unlock(&bell->lock);
-}
+static struct bell data = BELL_INIT;
+static struct bell room = BELL_INIT;
 
 static void *produce(void *unused)
 {
@@ -252,10 +230,10 @@ static void *produce(void *unused)
 
         sent += (uint32_t)n;
         if (wake) {
-            ring(&data);
+            bell_ring(&data);
         }
         if (n < len && sent < TOTAL) {
-            wait_for(&room);
+            bell_wait(&room);
         }
     }
     return unused;
@@ -278,10 +256,10 @@ static void nothing_is_lost_between_two_threads(void **state)
         }
         got += (uint32_t)n;
         if (wake) {
-            ring(&room);
+            bell_ring(&room);
         }
         if (n == 0) {
-            wait_for(&data);
+            bell_wait(&data);
         }
     }
     assert_int_equal(pthread_join(producer, NULL), 0);

@@ -11,38 +11,16 @@
 
 #include "net/lane.h"
 
+#include "../../bell.h"
+
 #define PACKETS 40000u
 #define LONGEST 60000u
 
 static struct net_lane lane;
 static uint8_t pattern[LONGEST];
 
-struct bell {
-    pthread_mutex_t lock;
-    pthread_cond_t rung;
-    bool set;
-};
-
-static struct bell data = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
-static struct bell room = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false };
-
-static void ring(struct bell *bell)
-{
-    pthread_mutex_lock(&bell->lock);
-    bell->set = true;
-    pthread_cond_signal(&bell->rung);
-    pthread_mutex_unlock(&bell->lock);
-}
-
-static void wait_for(struct bell *bell)
-{
-    pthread_mutex_lock(&bell->lock);
-    while (!bell->set) {
-        pthread_cond_wait(&bell->rung, &bell->lock);
-    }
-    bell->set = false;
-    pthread_mutex_unlock(&bell->lock);
-}
+static struct bell data = BELL_INIT;
+static struct bell room = BELL_INIT;
 
 /* Few fit, so that each one taken may be what the producer waits for. */
 static uint32_t length_of(uint32_t n)
@@ -68,9 +46,9 @@ static void *produce(void *unused)
             if (net_lane_put(&out, &packet)) {
                 break;
             }
-            wait_for(&room);
+            bell_wait(&room);
         }
-        ring(&data);
+        bell_ring(&data);
     }
     return unused;
 }
@@ -101,10 +79,10 @@ static void nothing_is_lost_between_two_threads(void **state)
             check(&item, n++);
             net_lane_take(&in, &item);
         } else {
-            wait_for(&data);
+            bell_wait(&data);
         }
         if (net_lane_waited(&in)) {
-            ring(&room);
+            bell_ring(&room);
         }
     }
     assert_int_equal(pthread_join(producer, NULL), 0);
