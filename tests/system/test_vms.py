@@ -97,6 +97,8 @@ def test_priority_goes_first(run, host, system, alone):
 
 def test_budget_bounds_a_priority(run, host, system, alone):
     """The urgent one has its quarter, and the other one the rest."""
+    if host.sel4:
+        pytest.skip("seL4 gives less, docs/MICROKIT.md tells how much")
     bound = "priority = 60\nbudget = 2500"
     vms = {"low": keys("count.elf"), "high": keys("count.elf", "count=5", bound)}
     guest = run(*host.options, "--icount", system(1, **vms))
