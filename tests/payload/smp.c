@@ -36,12 +36,13 @@ void payload_second(uint64_t context)
     started += context == 0x1234;
     if (stay) {
         gic_init_cpu(cpu);
-        irq_unmask();
         ready = true;
+        /* Masked, so that one that comes before the WFI ends it. */
         while (stay) {
             __asm__ volatile("wfi");
+            irq_unmask();
+            irq_mask();
         }
-        irq_mask();
     }
     hvc(CPU_OFF, 0, 0, 0);
 }
