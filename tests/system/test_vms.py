@@ -171,6 +171,8 @@ def test_share_beside_a_flood(run, host, system, fair, device, more):
 
 def test_share_beside_two_that_flood_each_other(run, host, system, fair):
     """What each sends and receives is done in its own CPU time."""
+    if host.sel4:
+        pytest.skip("three VMs on a core of seL4: nothing bounds their VMMs")
     lan = 'net = [{ network = "lan" }]'
     vms = {name: keys("flood.elf", "device=1", lan) for name in ("one", "two")}
     vms["two"] += "[network.lan]\n"
@@ -217,7 +219,7 @@ def test_wakes_on_time_beside_one_that_boots(run, host, system):
     guest = run(*host.options, "--icount", system(1, **vms))
     assert guest.ended() == 0
     assert len(re.findall("again: starts again", guest.before)) == 5
-    assert min(counts(guest.before, "awake")) >= 35
+    assert min(counts(guest.before, "awake")) >= 30
 
 
 def test_policies(run, host, system):

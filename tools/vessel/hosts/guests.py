@@ -22,8 +22,9 @@ RAMDISKS_AT = 0x80_0000_0000
 # Microseconds. A vCPU that spins for a lock does so for a whole slice while the one that has the
 # lock, or is next in its queue, waits for its turn on the same core.
 SHARED_SLICE = 1000
-# Of so much time, where VMs share a core, each one's VMM has the same part at most: what it does
-# for its guest it does above all guests, and asked for much it would leave the others nothing.
+# Of so much time, where two VMs share a core, each one's VMM has half at most: what it does for its
+# guest it does above all guests, and asked for much it would leave the other one nothing. With a
+# third of it, three VMs are too slow to be used.
 SHARED_PERIOD = 2000
 
 # Children of a VMM: vCPU N is N. Of one on another core than the VMM's, the saver is this + N.
@@ -65,9 +66,9 @@ def _slice(placed: dict[str, list[int]]) -> int:
 
 
 def _bound(placed: dict[str, list[int]], core: int) -> dict[str, str]:
-    """The time of a VMM on a core: all that it needs, unless there are other VMs."""
+    """The time of a VMM on a core: all that it needs, unless there is another VM."""
     vms = sum(core in cores for cores in placed.values())
-    if vms == 1:
+    if vms != 2:
         return {}
     return {"budget": str(SHARED_PERIOD // vms), "period": str(SHARED_PERIOD)}
 
