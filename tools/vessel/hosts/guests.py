@@ -66,11 +66,10 @@ def _slice(placed: dict[str, list[int]]) -> int:
 
 
 def _bound(placed: dict[str, list[int]], core: int) -> dict[str, str]:
-    """The time of a VMM on a core: all that it needs, unless there is another VM."""
-    vms = sum(core in cores for cores in placed.values())
-    if vms != 2:
+    """The time of a VMM on a core: half if it shares that with one other VM, else all it needs."""
+    if sum(core in cores for cores in placed.values()) != 2:
         return {}
-    return {"budget": str(SHARED_PERIOD // vms), "period": str(SHARED_PERIOD)}
+    return {"budget": str(SHARED_PERIOD // 2), "period": str(SHARED_PERIOD)}
 
 
 def _pack(d: Domain, vm: str, file: str) -> None:
